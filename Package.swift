@@ -1,0 +1,74 @@
+// swift-tools-version: 6.0
+// rtbridge: the package: arrows between targets go down only.
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let http1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+    name: "rtbridge",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "rtbridge", targets: ["rtbridge"]),
+        .library(name: "NIOOpenSSL", targets: ["NIOOpenSSL"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    ],
+    targets: [
+        // What the system brings.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Codecs and values: no I/O.
+        .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
+        .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
+        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio, deque]),
+        .target(name: "BridgePolicy"),
+        .target(name: "BridgeConfig", dependencies: ["BridgePolicy"]),
+        .target(name: "BridgeTelemetry", dependencies: ["BridgePolicy", logging]),
+
+        // The bridge.
+        .target(
+            name: "BridgeCore",
+            dependencies: ["BridgeConfig", "BridgePolicy", "BridgeTelemetry", "BridgeWire", nio, posix, logging]),
+        .target(
+            name: "BridgeFronts",
+            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, http1, deque]),
+        .target(
+            name: "BridgeBacks",
+            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, posix, deque]),
+        .target(
+            name: "BridgeServer",
+            dependencies: ["BridgeFronts", "BridgeBacks", "BridgeConfig", "NIOOpenSSL", nio, posix, http1, logging]),
+        .target(
+            name: "BridgeDemo",
+            dependencies: ["BridgeServer", "BridgeConfig", "HTTP2Session", "BridgeWire", nio, posix],
+            resources: [.embedInCode("Page")]),
+        .executableTarget(
+            name: "rtbridge",
+            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments]),
+
+        // Tests: a target for each that has logic of its own.
+        .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", nio, posix, embedded]),
+        .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
+        .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
+        .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
+        .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig"]),
+        .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
+        .testTarget(
+            name: "BridgeServerTests",
+            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,270 @@
+// rtbridge: what a routes.json says, after reading: every default filled in.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgePolicy
+
+/// A whole configuration. All values are checked; relative paths are resolved; `${…}` is replaced.
+public struct Document: Sendable, Equatable {
+    public var listeners: [Listener] = []
+    public var admin: Admin?
+    public var health = Health()
+    public var routes: [Route] = []
+    public var shutdown = Shutdown()
+    public var logging = LoggingOptions()
+    /// Event loops; 0 means one a core.
+    public var workers = 0
+
+    public init() {}
+}
+
+/// Where something listens or is reached.
+public enum Address: Sendable, Hashable {
+    /// A name or an IP address (v6 without brackets) and a port. A port of 0 lets the system choose (listeners alone).
+    case host(String, port: Int)
+}
+
+public struct Listener: Sendable, Equatable {
+    public enum HTTPVersion: String, Sendable, CaseIterable { case http2 = "h2", http1 = "http/1.1" }
+
+    /// The key under `listeners`.
+    public var name: String
+    public var address: Address
+    /// In order of preference, for ALPN.
+    public var protocols: [HTTPVersion] = [.http2, .http1]
+    public var tls: ListenerTLS?
+    public var limits = ListenerLimits()
+
+    public init(name: String, address: Address) {
+        self.name = name
+        self.address = address
+    }
+}
+
+public struct ListenerTLS: Sendable, Equatable {
+    public enum Version: String, Sendable, CaseIterable { case tls12 = "1.2", tls13 = "1.3" }
+    public struct Certificate: Sendable, Equatable {
+        /// Absolute paths of PEM files: the leaf first, then its chain; and the leaf's key.
+        public var certFile: String
+        public var keyFile: String
+
+        public init(certFile: String, keyFile: String) {
+            self.certFile = certFile
+            self.keyFile = keyFile
+        }
+    }
+
+    /// A self-signed certificate is made at start-up.
+    public var development = false
+    public var minVersion = Version.tls12
+    /// TLS 1.3 suites and TLS 1.2 ciphers in OpenSSL's spelling; nil leaves the built-in choice.
+    public var cipherSuites: [String]?
+    /// Key-exchange groups in OpenSSL's spelling, the preferred first; nil leaves the built-in choice.
+    public var groups: [String]?
+    public var certificate: Certificate?
+    public var sessionTickets = true
+
+    public init() {}
+}
+
+public struct ListenerLimits: Sendable, Equatable {
+    public var maxConnections = 10_000
+    public var maxHeaderBytes = 16 * 1024
+    /// From accept (or the end of the last request) to a whole request head, TLS handshake included; nil is off.
+    public var headerTimeout: Duration? = .seconds(10)
+    /// A connection with no request in flight is closed after this; nil is off.
+    public var idleTimeout: Duration? = .seconds(300)
+    public var maxConcurrentStreams = 128
+
+    public init() {}
+}
+
+public struct Admin: Sendable, Equatable {
+    public var address: Address
+    public init(address: Address) { self.address = address }
+}
+
+public struct Health: Sendable, Equatable {
+    public var livePath = "/livez"
+    public var readyPath = "/readyz"
+    /// Names of listeners that answer the paths, and `grpc.health.v1.Health/Check`, themselves.
+    public var onListeners: [String] = []
+    /// Names of entries in `backends` that must be reachable for the bridge to be ready.
+    public var requireBackends: [String] = []
+
+    public init() {}
+}
+
+public enum BackendProtocol: String, Sendable, CaseIterable { case grpc, tcp, udp, websocket, http }
+
+public struct Backend: Sendable, Equatable {
+    /// The key under `backends`, or the URL where a route names one directly.
+    public var name: String
+    public var `protocol`: BackendProtocol
+    /// At least one.
+    public var endpoints: [Address]
+    public var connectTimeout: Duration = .seconds(5)
+    /// Between attempts to reach a gRPC back-end.
+    public var backoff = BackoffParameters.grpcConnection
+
+    public init(name: String, protocol: BackendProtocol, endpoints: [Address]) {
+        self.name = name
+        self.protocol = `protocol`
+        self.endpoints = endpoints
+    }
+}
+
+public enum FrontProtocolName: String, Sendable, CaseIterable, Hashable {
+    case grpcWeb = "grpc-web", grpc, websocket, http
+}
+
+public struct Match: Sendable, Equatable {
+    public enum Host: Sendable, Equatable {
+        case exact(String)
+        /// With the leading dot: `.example.com` matches every name that ends with it.
+        case suffix(String)
+    }
+    public struct Field: Sendable, Equatable {
+        /// In lower case.
+        public var name: String
+        public var value: String
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// The name of a listener; nil matches all.
+    public var listener: String?
+    /// In lower case; nil matches all.
+    public var host: Host?
+    /// At least one.
+    public var protocols: [FrontProtocolName]
+    public var path: String?
+    public var pathPrefix: String?
+    /// A full gRPC service name, `helloworld.Greeter`.
+    public var service: String?
+    /// A method of ``service``; nil matches all.
+    public var method: String?
+    /// All of these must be there, with these values.
+    public var headers: [Field] = []
+
+    public init(protocols: [FrontProtocolName]) { self.protocols = protocols }
+}
+
+public struct Route: Sendable, Equatable {
+    /// As given, or made from the match.
+    public var name: String
+    public var match: Match
+    public var backend: Backend
+    public var grpcWeb = GRPCWebOptions()
+    public var cors: CORSOptions?
+    public var timeouts = RouteTimeouts()
+    /// The longest gRPC message, either way.
+    public var maxMessageBytes = 4 * 1024 * 1024
+    public var errorDetail = ErrorDetail.full
+    public var websocket = WebSocketOptions()
+    public var tcp = TCPOptions()
+    public var udp = UDPOptions()
+
+    public init(name: String, match: Match, backend: Backend) {
+        self.name = name
+        self.match = match
+        self.backend = backend
+    }
+}
+
+/// Whether a client is told address and phase of a failure.
+public enum ErrorDetail: String, Sendable, CaseIterable { case full, brief }
+
+public struct GRPCWebOptions: Sendable, Equatable {
+    /// Whether `application/grpc-web-text` is taken.
+    public var text = true
+    public init() {}
+}
+
+public struct CORSOptions: Sendable, Equatable {
+    public enum Headers: Sendable, Equatable {
+        /// Whatever the preflight asks for.
+        case requested
+        /// In lower case.
+        case list([String])
+    }
+
+    /// Exact origins (`https://app.example.com`), or `*` alone.
+    public var allowOrigins: [String]
+    public var allowHeaders = Headers.requested
+    public var allowCredentials = false
+    public var maxAge: Duration = .seconds(7200)
+
+    public init(allowOrigins: [String]) { self.allowOrigins = allowOrigins }
+}
+
+public struct RouteTimeouts: Sendable, Equatable {
+    /// Given to calls that carry no `grpc-timeout`; nil is off.
+    public var deadline: Duration?
+    /// No call may ask for more; nil is off.
+    public var maxDeadline: Duration?
+    /// With no byte and no pong in either direction for this long the call or session ends; nil is off.
+    public var idle: Duration? = .seconds(300)
+
+    public init() {}
+}
+
+public struct WebSocketOptions: Sendable, Equatable {
+    /// Answered when offered, in order of preference.
+    public var subprotocols: [String] = ["binary"]
+    /// Exact origins, or `*`. nil: the origin must be the request's own host.
+    public var allowOrigins: [String]?
+    /// nil is off.
+    public var pingInterval: Duration? = .seconds(25)
+    /// A peer that is silent for this long after a ping is closed; nil is off.
+    public var pongTimeout: Duration? = .seconds(10)
+    public var maxMessageBytes = 1024 * 1024
+
+    public init() {}
+}
+
+public struct TCPOptions: Sendable, Equatable {
+    /// Whether one side's end leaves the other direction open.
+    public var halfClose = true
+    public var nodelay = true
+
+    public init() {}
+}
+
+public struct UDPOptions: Sendable, Equatable {
+    public enum Overflow: String, Sendable, CaseIterable { case dropOldest, dropNewest }
+
+    /// With no datagram in either direction for this long the session ends; nil is off.
+    public var idle: Duration? = .seconds(60)
+    public var maxDatagramBytes = 65507
+    /// Sessions of this route in the whole process.
+    public var maxSessions = 1024
+    /// Sessions of this route from one client address.
+    public var maxSessionsPerClient = 16
+    /// Datagrams kept for a client that is slow.
+    public var queueDatagrams = 256
+    public var overflow = Overflow.dropOldest
+
+    public init() {}
+}
+
+public struct Shutdown: Sendable, Equatable {
+    /// How long calls and sessions may go on after SIGTERM.
+    public var drain: Duration = .seconds(30)
+    public init() {}
+}
+
+public struct LoggingOptions: Sendable, Equatable {
+    public enum Format: String, Sendable, CaseIterable { case text, json }
+    public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error }
+
+    public var format = Format.text
+    public var level = Level.info
+    /// A line for each request and session.
+    public var access = true
+    /// Header names, in lower case, whose values are never written.
+    public var redact: [String] = ["authorization", "cookie"]
+
+    public init() {}
+}

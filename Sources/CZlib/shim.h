@@ -1,0 +1,12 @@
+// rtbridge: zlib, with its initialising macros as functions.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef RTBRIDGE_CZLIB_H
+#define RTBRIDGE_CZLIB_H
+
+#include <zlib.h>
+
+static inline int rtb_inflateInit2(z_streamp stream, int windowBits) {
+    return inflateInit2(stream, windowBits);
+}
+
+#endif

@@ -1,0 +1,2 @@
+// rtbridge: to be filled.
+// SPDX-License-Identifier: Apache-2.0
