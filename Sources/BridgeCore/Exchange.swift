@@ -46,6 +46,9 @@ public final class Exchange {
         lastActivity = worker.now
     }
 
+    /// Nothing that is delivered goes anywhere any more.
+    public var isOver: Bool { state.phase == .closed }
+
     /// The back-end's address, once known.
     public var backAddress: String? { back?.address }
 

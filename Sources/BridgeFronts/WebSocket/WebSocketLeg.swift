@@ -32,7 +32,9 @@ final class WebSocketLeg {
     private var message = ByteBuffer()
     private var exchange: Exchange!
     private var phase = Phase.asking
+    /// Bytes on the wire that were not let in again yet, and whether the back-end's side will say when.
     private var untaken = 0
+    private var hasUntakenData = false
     private var pinger: WebSocketPinger?
     private var closeTimer: WheelTimer?
     private var closeCode: UInt16 = 1006
@@ -72,7 +74,7 @@ final class WebSocketLeg {
     private func received(_ event: WebSocketEvent) {
         switch event {
         case .data(let bytes, _, let endsMessage):
-            wantsMessages ? collect(bytes, endsMessage) : exchange.frontBody(bytes)
+            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes) }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
             // its pongs gets no more of them.
@@ -86,12 +88,17 @@ final class WebSocketLeg {
 
     /// One message is one datagram.
     private func collect(_ bytes: ByteBuffer, _ endsMessage: Bool) {
-        guard !endsMessage || message.readableBytes > 0 else { return exchange.frontBody(bytes, .endsMessage) }
+        guard !endsMessage || message.readableBytes > 0 else { return forward(bytes, .endsMessage) }
         message.writeImmutableBuffer(bytes)
         guard endsMessage else { return }
         let whole = message
         message = ByteBuffer()
-        exchange.frontBody(whole, .endsMessage)
+        forward(whole, .endsMessage)
+    }
+
+    private func forward(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
+        hasUntakenData = true
+        exchange.frontBody(bytes, flags)
     }
 
     /// RFC 6455 §5.5.1: "the endpoint typically echos the status code it received".
@@ -230,6 +237,7 @@ extension WebSocketLeg: FrontLeg {
     }
 
     func taken() {
+        hasUntakenData = false
         guard untaken > 0 else { return }
         stream.consume(untaken)
         untaken = 0
@@ -244,7 +252,7 @@ extension WebSocketLeg: HTTPFrontHandler {
         decoder.append(bytes)
         decode()
         // Control frames alone, or no one left to take anything: nobody else would let more in.
-        if phase == .closing { taken() }
+        if !hasUntakenData || exchange.isOver { taken() }
     }
 
     func requestEnded(_ trailers: FieldBlock?) {
