@@ -44,6 +44,10 @@ public struct FieldBlock: Sendable {
     @inlinable
     public var listSize: Int { bytes.count + 32 * entries.count }
 
+    /// The sum of names and values.
+    @inlinable
+    public var byteCount: Int { bytes.count }
+
     @inlinable
     public mutating func reserveCapacity(fields: Int, bytes count: Int) {
         entries.reserveCapacity(fields)
@@ -111,7 +115,9 @@ extension FieldBlock {
 extension FieldBlock {
     /// Calls `body` with each field's name and value. The pointers are valid during the call alone.
     @inlinable
-    public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void) rethrows {
+    public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void)
+        rethrows
+    {
         try bytes.withUnsafeBytes { all in
             for entry in entries {
                 let start = Int(entry.start)
