@@ -37,7 +37,10 @@ public final class HTTP2Session {
     }
 
     deinit {
-        while let stream = first { unlink(stream) }
+        while let stream = first {
+            stream.isClosed = true
+            unlink(stream)
+        }
         nghttp2_session_del(session)
     }
 
@@ -126,6 +129,17 @@ public final class HTTP2Session {
     /// Streams that the peer lets us have open at a time (back role).
     public var peerMaxConcurrentStreams: UInt32 {
         nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    }
+
+    /// Calls `body` with every open stream; it may close them.
+    public func forEachStream(_ body: (HTTP2Stream) -> Void) {
+        var streams: [HTTP2Stream] = []
+        var stream = first
+        while let current = stream {
+            streams.append(current)
+            stream = current.next
+        }
+        streams.forEach(body)
     }
 
     /// Sends a PING.

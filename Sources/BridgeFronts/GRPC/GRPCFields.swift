@@ -17,37 +17,26 @@ enum GRPCFields {
         fields.append(":authority", head.fields.first(":authority") ?? ArraySlice())
         fields.append("te", "trailers")
         fields.append("content-type", contentType.utf8)
-        HopByHop.copy(from: head.fields, into: &fields, except: isRequestOnly)
+        HopByHop.copy(from: head.fields, into: &fields, except: requestOnly)
         // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
         if !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
         return fields
     }
 
-    private static func isRequestOnly(_ name: UnsafeRawBufferPointer) -> Bool {
-        switch name.count {
-        case 4: return FieldBytes.areEqual(name, "host")
-        case 6: return FieldBytes.areEqual(name, "expect")
-        case 12: return FieldBytes.areEqual(name, "content-type") || FieldBytes.areEqual(name, "grpc-timeout")
-        case 14: return FieldBytes.areEqual(name, "content-length")
-        default: return name.first == UInt8(ascii: ":")
-        }
-    }
+    private static let requestOnly: [StaticString] = ["host", "expect", "content-type", "content-length", "grpc-timeout"]
 
     /// Copies what the back-end says to the client: metadata in order, without what describes its own message or
     /// policy. Its CORS fields are replaced by the route's, not doubled.
     static func copyResponse(_ from: FieldBlock, into fields: inout FieldBlock, keepsEncoding: Bool = true) {
-        HopByHop.copy(from: from, into: &fields) { isResponseOnly($0, keepsEncoding: keepsEncoding) }
+        HopByHop.copy(from: from, into: &fields, except: keepsEncoding ? responseOnly : responseOnlyAndEncoding)
     }
 
-    private static func isResponseOnly(_ name: UnsafeRawBufferPointer, keepsEncoding: Bool) -> Bool {
-        switch name.count {
-        case 12: return FieldBytes.areEqual(name, "content-type")
-        case 13: return !keepsEncoding && FieldBytes.areEqual(name, "grpc-encoding")
-        case 14: return FieldBytes.areEqual(name, "content-length")
-        case 0: return true
-        default: return name.first == UInt8(ascii: ":") || FieldBytes.hasPrefix(name, "access-control-")
-        }
-    }
+    private static let responseOnly: [StaticString] = [
+        "content-type", "content-length", "access-control-allow-origin", "access-control-allow-credentials",
+        "access-control-expose-headers", "access-control-allow-methods", "access-control-allow-headers",
+        "access-control-max-age",
+    ]
+    private static let responseOnlyAndEncoding = responseOnly + ["grpc-encoding"]
 
     /// Status and message as trailers.
     static func trailers(code: Int, message: String) -> FieldBlock {

@@ -98,6 +98,6 @@ struct NativeDialect: GRPCDialect {
 
 extension GRPCFrameScanner {
     mutating func scan(_ bytes: ByteBuffer) throws(GRPCFrameError) {
-        try bytes.readableBytesView.withUnsafeBytesTyped { (bytes) throws(GRPCFrameError) in try scan(bytes) }
+        try bytes.withUnsafeReadableBytes { (bytes) throws(GRPCFrameError) in try scan(bytes) }
     }
 }

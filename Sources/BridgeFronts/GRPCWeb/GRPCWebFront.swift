@@ -88,7 +88,7 @@ struct WebDialect: GRPCDialect {
             text: isTextAnswer, encoding: head.first("grpc-encoding"), clientAccepts: clientAccepts,
             maxMessageBytes: maxMessageBytes)
         responseBodyState = body
-        return !body.dropsEncoding
+        return !body.dropsEncodingField
     }
 
     mutating func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
