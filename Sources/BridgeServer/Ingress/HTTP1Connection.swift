@@ -264,7 +264,10 @@ final class HTTP1Connection: ChannelDuplexHandler {
     }
 
     /// Whether the connection ends after this answer, so that the answer says so.
-    var closesAfterAnswer: Bool { isDraining || stream?.hasRequestEnded != true || stream?.closesAfterwards == true }
+    var closesAfterAnswer: Bool {
+        guard let stream, !isDraining, !stream.closesAfterwards else { return true }
+        return stream.hasBody && !stream.hasRequestEnded
+    }
 
     private func requestOrAnswerEnded() {
         guard let stream, stream.hasAnswered else { return }

@@ -22,6 +22,8 @@ final class HTTP1Stream {
     private let connection: HTTP1Connection
     private let isHTTP10: Bool
     private let isHead: Bool
+    /// Whether a body is announced; without one the request ends with its head.
+    let hasBody: Bool
     private var body = Body.none
     private var isHeadSent = false
     private var isTunnel = false
@@ -30,6 +32,8 @@ final class HTTP1Stream {
         self.connection = connection
         isHTTP10 = head.version.major == 1 && head.version.minor == 0
         isHead = head.method == .HEAD
+        hasBody = head.headers.contains(name: "transfer-encoding")
+            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
         // After a request that could be upgraded the decoder reads no further request.
         closesAfterwards = !head.isKeepAlive || head.headers.contains(name: "upgrade") || head.method == .CONNECT
     }
