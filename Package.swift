@@ -33,7 +33,7 @@ let package = Package(
         // Codecs and values: no I/O.
         .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
-        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio, deque]),
+        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio]),
         .target(name: "BridgePolicy"),
         .target(name: "BridgeConfig", dependencies: ["BridgePolicy"]),
         .target(name: "BridgeTelemetry", dependencies: ["BridgePolicy", logging]),
@@ -57,7 +57,9 @@ let package = Package(
             resources: [.embedInCode("Page")]),
         .executableTarget(
             name: "rtbridge",
-            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments]),
+            dependencies: [
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments,
+            ]),
 
         // Tests: a target for each that has logic of its own.
         .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", nio, posix, embedded]),
@@ -65,10 +67,13 @@ let package = Package(
         .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
         .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig"]),
-        .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
+        .testTarget(
+            name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
         .testTarget(
             name: "BridgeServerTests",
-            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded]),
+            dependencies: [
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
