@@ -50,7 +50,9 @@ let package = Package(
             dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, posix, deque]),
         .target(
             name: "BridgeServer",
-            dependencies: ["BridgeFronts", "BridgeBacks", "BridgeConfig", "NIOOpenSSL", nio, posix, http1, logging]),
+            dependencies: [
+                "BridgeFronts", "BridgeBacks", "BridgeConfig", "HTTP2Session", "NIOOpenSSL", nio, posix, http1, logging,
+            ]),
         .target(
             name: "BridgeDemo",
             dependencies: ["BridgeServer", "BridgeConfig", "HTTP2Session", "BridgeWire", nio, posix],

@@ -13,6 +13,8 @@ public final class Exchange {
     public let worker: Worker
     /// What the front leg made of the request, for back-ends that speak of requests.
     public let request: FieldBlock
+    /// The client's IP address.
+    public let client: String
     /// When the call must have ended; back legs pass on what is left of it.
     public private(set) var deadline: NIODeadline?
 
@@ -33,13 +35,19 @@ public final class Exchange {
     public private(set) var bytesOut = 0
     public private(set) var failure: Failure?
 
-    public init(front: any FrontLeg, request: FieldBlock, route: WorkerRoute, worker: Worker) {
+    public init(
+        front: any FrontLeg, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
+    ) {
         self.front = front
         self.request = request
+        self.client = client
         self.route = route
         self.worker = worker
         lastActivity = worker.now
     }
+
+    /// Nothing that is delivered goes anywhere any more.
+    public var isOver: Bool { state.phase == .closed }
 
     /// The back-end's address, once known.
     public var backAddress: String? { back?.address }
@@ -86,7 +94,7 @@ public final class Exchange {
             heldTrailers = trailers
         case .forwardAndClose:
             back?.finish(trailers)
-            close(cancelBack: false)
+            close(.detach)
         case .ignore:
             break
         }
@@ -96,7 +104,19 @@ public final class Exchange {
     public func frontAborted(_ failure: Failure) {
         guard state.closed() else { return }
         self.failure = failure
-        close(cancelBack: true)
+        close(.cancel)
+    }
+
+    /// The client is gone after its last byte: the back-end gets what is under way, then its end.
+    public func frontClosed() {
+        switch state.frontClosed() {
+        case .finishAndDetach:
+            back?.finish(nil)
+            close(.detach)
+        case .detach: close(.detach)
+        case .cancel: close(.cancel)
+        case .ignore: break
+        }
     }
 
     public func frontWritable() {
@@ -142,7 +162,7 @@ public final class Exchange {
             front?.finish(trailers)
         case .finishFrontAndClose:
             front?.finish(trailers)
-            close(cancelBack: true)
+            close(.cancel)
         case .ignore:
             break
         }
@@ -159,7 +179,7 @@ public final class Exchange {
         guard state.closed() else { return }
         self.failure = failure
         front?.fail(failure)
-        close(cancelBack: true)
+        close(.cancel)
     }
 
     private func takeFromFront() {
@@ -167,14 +187,19 @@ public final class Exchange {
         front?.taken()
     }
 
-    private func close(cancelBack: Bool) {
+    private enum BackEnd { case detach, cancel }
+
+    private func close(_ end: BackEnd) {
         deadlineTimer?.cancel()
         idleTimer?.cancel()
         _ = held.removeAll()
         let back = back
         self.back = nil
         front = nil
-        if cancelBack { back?.cancel() }
+        switch end {
+        case .detach: back?.detach()
+        case .cancel: back?.cancel()
+        }
     }
 }
 

@@ -17,6 +17,7 @@ struct ExchangeState {
 
     enum OnFrontBody: Equatable { case forward, hold, drop }
     enum OnFrontEnded: Equatable { case forward, hold, forwardAndClose, ignore }
+    enum OnFrontClosed: Equatable { case finishAndDetach, detach, cancel, ignore }
     enum OnBackReady: Equatable { case deliverHeld, ignore }
     enum OnBackEnded: Equatable { case finishFront, finishFrontAndClose, ignore }
 
@@ -48,6 +49,19 @@ struct ExchangeState {
             guard hasBackEnded else { return .forward }
             phase = .closed
             return .forwardAndClose
+        case .closed: return .ignore
+        }
+    }
+
+    /// The client is gone for good, after its last byte.
+    mutating func frontClosed() -> OnFrontClosed {
+        switch phase {
+        case .idle, .opening:
+            phase = .closed
+            return .cancel
+        case .open:
+            phase = .closed
+            return hasFrontEnded ? .detach : .finishAndDetach
         case .closed: return .ignore
         }
     }

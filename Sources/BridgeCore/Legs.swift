@@ -49,6 +49,8 @@ public protocol BackLeg: AnyObject {
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags)
     /// The client has ended its side.
     func finish(_ trailers: FieldBlock?)
+    /// Nobody listens any more: what was delivered still goes out, then the back-end is let go cleanly.
+    func detach()
     /// The exchange is over; let go of the back-end at once.
     func cancel()
     /// All that was delivered so far was taken by the client's side.

@@ -44,6 +44,10 @@ public struct FieldBlock: Sendable {
     @inlinable
     public var listSize: Int { bytes.count + 32 * entries.count }
 
+    /// The sum of names and values.
+    @inlinable
+    public var byteCount: Int { bytes.count }
+
     @inlinable
     public mutating func reserveCapacity(fields: Int, bytes count: Int) {
         entries.reserveCapacity(fields)

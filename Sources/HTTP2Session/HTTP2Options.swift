@@ -43,6 +43,8 @@ public protocol HTTP2SessionDelegate: AnyObject {
     func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode)
     /// The peer answered a PING.
     func http2PingAcknowledged()
+    /// There may be something to send. Also called outside of receiving and producing.
+    func http2HasOutput()
 }
 
 /// What a stream tells its owner, in order; ``http2Closed(_:wasNotSent:)`` is the last, and always comes.

@@ -37,7 +37,10 @@ public final class HTTP2Session {
     }
 
     deinit {
-        while let stream = first { unlink(stream) }
+        while let stream = first {
+            stream.isClosed = true
+            unlink(stream)
+        }
         nghttp2_session_del(session)
     }
 
@@ -119,6 +122,7 @@ public final class HTTP2Session {
         guard id > 0 else { return nil }
         stream.id = id
         link(stream)
+        self.delegate?.http2HasOutput()
         return stream
     }
 
@@ -127,21 +131,42 @@ public final class HTTP2Session {
         nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
     }
 
+    /// Calls `body` with every open stream; it may close them.
+    public func forEachStream(_ body: (HTTP2Stream) -> Void) {
+        var streams: [HTTP2Stream] = []
+        var stream = first
+        while let current = stream {
+            streams.append(current)
+            stream = current.next
+        }
+        streams.forEach(body)
+    }
+
     /// Sends a PING.
-    public func ping() { nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil) }
+    public func ping() {
+        nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+        delegate?.http2HasOutput()
+    }
 
     /// Says that no new streams will be taken, while those in flight go on (RFC 9113 §6.8: a first GOAWAY
     /// "with the last stream identifier set to 2^31-1"). ``goaway(_:)`` ends the grace a round trip later.
-    public func announceShutdown() { nghttp2_submit_shutdown_notice(session) }
+    public func announceShutdown() {
+        nghttp2_submit_shutdown_notice(session)
+        delegate?.http2HasOutput()
+    }
 
     /// Sends GOAWAY with the last stream that was taken; streams in flight go on.
     public func goaway(_ code: HTTP2ErrorCode) {
         let last = nghttp2_session_get_last_proc_stream_id(session)
         nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, nil, 0)
+        delegate?.http2HasOutput()
     }
 
     /// Sends GOAWAY and ends the session; all streams are lost.
-    public func terminate(_ code: HTTP2ErrorCode) { nghttp2_session_terminate_session(session, code.rawValue) }
+    public func terminate(_ code: HTTP2ErrorCode) {
+        nghttp2_session_terminate_session(session, code.rawValue)
+        delegate?.http2HasOutput()
+    }
 
     /// Closes all streams because the connection is gone. Nothing is produced after this.
     public func connectionLost(_ code: HTTP2ErrorCode) {
@@ -159,6 +184,7 @@ public final class HTTP2Session {
             return nghttp2_submit_response(session, stream.id, headers, count, &provider)
         }
         if result != 0 { submitReset(stream, .internalError) }
+        delegate?.http2HasOutput()
     }
 
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
@@ -167,12 +193,17 @@ public final class HTTP2Session {
 
     func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+        delegate?.http2HasOutput()
     }
 
-    func resumeData(_ stream: HTTP2Stream) { nghttp2_session_resume_data(session, stream.id) }
+    func resumeData(_ stream: HTTP2Stream) {
+        nghttp2_session_resume_data(session, stream.id)
+        delegate?.http2HasOutput()
+    }
 
     func consume(_ stream: HTTP2Stream, _ count: Int) {
         nghttp2_session_consume_stream(session, stream.id, count)
+        delegate?.http2HasOutput()
     }
 
     func markWritable(_ stream: HTTP2Stream) { newlyWritable.append(stream) }

@@ -1,0 +1,25 @@
+# rtbridge: the commands of every day. What they do is in .ci/ and Package.swift.
+# SPDX-License-Identifier: Apache-2.0
+
+RELEASE = .build/release/rtbridge
+
+.PHONY: build run test format
+
+## The release binary: $(RELEASE). The flags and what they bring are measured, see the benchmarks.
+build:
+	@.ci/install-build
+	swift build -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib
+
+## The demo: back-ends, the bridge in front of them, and a page to open.
+run: build
+	@exec $(RELEASE) demo
+
+## Unit tests, then the tests with real processes. PYTEST_ARGS narrows the latter, RTBRIDGE names another binary.
+test:
+	@.ci/install-test
+	swift build --build-tests
+	swift test --skip-build
+	.venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_ARGS)
+
+format:
+	swift format -i --parallel --recursive Sources Tests Package.swift
