@@ -12,17 +12,15 @@ public enum GRPCTimeout {
 
     /// Reads a value. More than 8 digits are accepted, as browsers' clients send milliseconds that long.
     /// - Returns: `nil` if it is malformed; never more than ``longest``.
-    public static func parse(_ bytes: some Collection<UInt8>) -> Duration? {
-        guard let unit = bytes.reduce(nil as UInt8?, { $1 }), let attoseconds = attoseconds(perUnit: unit) else {
-            return nil
-        }
+    public static func parse(_ bytes: some BidirectionalCollection<UInt8>) -> Duration? {
+        guard let unit = bytes.last, let attoseconds = attoseconds(perUnit: unit) else { return nil }
         let digits = bytes.dropLast()
         guard !digits.isEmpty else { return nil }
         var value: Int64 = 0
         for digit in digits {
             guard digit &- 0x30 < 10 else { return nil }
             // 10^18 nanoseconds are 31 years, and every other unit is longer: there is nothing to tell apart above it.
-            if value < 1_000_000_000_000_000_000 / 10 {
+            if value < 100_000_000_000_000_000 {
                 value = value * 10 + Int64(digit - 0x30)
             } else {
                 value = .max
