@@ -78,7 +78,7 @@ import Testing
     @Test func whatIsWrittenIsReadWhereverItIsCut() {
         let seed: UInt64 = 4648
         var random = SeededRandom(seed: seed)
-        for round in 0..<10_000 {
+        for round in 0..<rounds(10_000) {
             var bytes: [UInt8] = []
             var text: [UInt8] = []
             for _ in 0...Int.random(in: 0...2, using: &random) {
@@ -97,7 +97,7 @@ import Testing
         let seed: UInt64 = 4649
         var random = SeededRandom(seed: seed)
         let likely = Array("AZaz09+/Zg====".utf8)
-        for round in 0..<50_000 {
+        for round in 0..<rounds(50_000) {
             let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
                 Int.random(in: 0..<20, using: &random) == 0
                     ? UInt8.random(in: 0...255, using: &random) : likely.randomElement(using: &random)!

@@ -156,7 +156,7 @@ func frame(_ message: [UInt8], flags: UInt8 = 0) -> [UInt8] {
     func randomBodiesNeverTrapAndMeanTheSameWhereverTheyAreCut(text: Bool) {
         let seed: UInt64 = text ? 11 : 10
         var random = SeededRandom(seed: seed)
-        for round in 0..<40_000 {
+        for round in 0..<rounds(40_000) {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 bytes += frame(

@@ -104,7 +104,7 @@ import Testing
     @Test func whatIsWrittenIsReadAndNeverShorter() throws {
         let seed: UInt64 = 26
         var random = SeededRandom(seed: seed)
-        for round in 0..<20_000 {
+        for round in 0..<rounds(20_000) {
             let nanoseconds = Int64.random(
                 in: 0...(Int64.max >> Int64.random(in: 2...60, using: &random)), using: &random)
             let duration = Duration.nanoseconds(nanoseconds)
@@ -121,7 +121,7 @@ import Testing
         let seed: UInt64 = 27
         var random = SeededRandom(seed: seed)
         let characters = Array("0123456789999999HMSmunx-".utf8)
-        for round in 0..<50_000 {
+        for round in 0..<rounds(50_000) {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 characters.randomElement(using: &random)!
             }
@@ -193,7 +193,7 @@ import Testing
         let scraps = ["%", "%C3", "%BC", "%zz", "%E2%82%AC", "%F0", "%9F", "text", "ü", "\r\n", "4", "%00"].map {
             Array($0.utf8)
         }
-        for round in 0..<30_000 {
+        for round in 0..<rounds(30_000) {
             var value: [UInt8] = []
             for _ in 0..<Int.random(in: 0...6, using: &random) {
                 value += Bool.random(using: &random) ? scraps.randomElement(using: &random)! : random.bytes(1)

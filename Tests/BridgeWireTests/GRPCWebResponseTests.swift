@@ -222,7 +222,7 @@ func compressed(_ bytes: [UInt8], gzip: Bool) -> [UInt8] {
         var random = SeededRandom(seed: seed)
         let messages = (0..<20).map { [UInt8](repeating: UInt8($0), count: $0 * 13) }
         let frames = messages.map { frame(compressed($0, gzip: true), flags: 1) } + messages.map { frame($0) }
-        for round in 0..<10_000 {
+        for round in 0..<rounds(10_000) {
             var bytes: [UInt8] = []
             for _ in 0...Int.random(in: 0...2, using: &random) { bytes += frames.randomElement(using: &random)! }
             for _ in 0..<Int.random(in: 0...2, using: &random) {

@@ -112,7 +112,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         let names = ["x-a", "x-b-bin", "grpc-message", "grpc-status", "x-c"]
         let characters = Array("ab %:,;=~!\t".utf8)
-        for round in 0..<10_000 {
+        for round in 0..<rounds(10_000) {
             var fields = FieldBlock(["grpc-status": "7"])
             for _ in 0..<Int.random(in: 0...5, using: &random) {
                 let value = (0..<Int.random(in: 0...8, using: &random)).map { _ in
@@ -133,7 +133,7 @@ import Testing
     @Test func randomFieldsNeverTrapAndStayFields() throws {
         let seed: UInt64 = 15
         var random = SeededRandom(seed: seed)
-        for round in 0..<20_000 {
+        for round in 0..<rounds(20_000) {
             var fields = FieldBlock()
             for _ in 0..<Int.random(in: 0...4, using: &random) {
                 let name =

@@ -97,7 +97,7 @@ import Testing
         let seed: UInt64 = 9110
         var random = SeededRandom(seed: seed)
         let characters = Array("a,;=\"\\ \tb".utf8)
-        for round in 0..<30_000 {
+        for round in 0..<rounds(30_000) {
             let value = (0..<Int.random(in: 0...15, using: &random)).map { _ in
                 characters.randomElement(using: &random)!
             }

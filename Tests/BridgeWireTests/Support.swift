@@ -1,6 +1,12 @@
 // rtbridge: what the codecs' tests share.
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import NIOCore
+
+/// How many rounds a fuzzing test runs: `FUZZ_FACTOR` in the environment multiplies them for a long run.
+func rounds(_ count: Int) -> Int {
+    count * max(1, ProcessInfo.processInfo.environment["FUZZ_FACTOR"].flatMap(Int.init) ?? 1)
+}
 
 /// SplitMix64: a row of numbers that a seed in a failure's message brings back.
 struct SeededRandom: RandomNumberGenerator {

@@ -41,7 +41,7 @@ import Testing
     func lawfulConversationsAreReadWhereverTheyAreCut(role: WebSocketRole) {
         let seed: UInt64 = role == .server ? 6455 : 6456
         var random = SeededRandom(seed: seed)
-        for round in 0..<10_000 {
+        for round in 0..<rounds(4_000) {
             let (bytes, items) = conversation(&random, masked: role == .server)
             let pieces = Cut.random(seed: random.next()).pieces(of: bytes)
             let result = Conversation.feed(pieces, role: role)
@@ -71,7 +71,7 @@ import Testing
         let likely: [UInt8] = [
             0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x88, 0x89, 0x8A, 0xFE, 0xFF, 0x7E, 0x7F, 0x83, 0x85, 0x03,
         ]
-        for round in 0..<60_000 {
+        for round in 0..<rounds(60_000) {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 Bool.random(using: &random)
                     ? likely.randomElement(using: &random)! : UInt8.random(in: 0...255, using: &random)
@@ -84,7 +84,7 @@ import Testing
     func damagedConversationsNeverTrapAndMeanTheSameWhereverTheyAreCut(role: WebSocketRole) {
         let seed: UInt64 = role == .server ? 3 : 4
         var random = SeededRandom(seed: seed)
-        for round in 0..<15_000 {
+        for round in 0..<rounds(4_000) {
             var bytes = conversation(&random, masked: role == .server).bytes
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)

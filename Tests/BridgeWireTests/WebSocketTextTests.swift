@@ -110,7 +110,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         let scraps =
             (Self.valid + Self.invalid.map(\.bytes) + Self.incomplete).map(\.hex) + [Array("plain ASCII text".utf8)]
-        for round in 0..<40_000 {
+        for round in 0..<rounds(40_000) {
             var bytes: [UInt8] = []
             // Mostly sound scraps, so that whole texts are often valid.
             for _ in 0..<Int.random(in: 1...6, using: &random) {
