@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "BridgeDemo",
             dependencies: ["BridgeServer", "BridgeConfig", "HTTP2Session", "BridgeWire", nio, posix],
-            resources: [.embedInCode("Page")]),
+            resources: [.embedInCode("Page"), .embedInCode("Routes/demo.json")]),
         .executableTarget(
             name: "rtbridge",
             dependencies: [

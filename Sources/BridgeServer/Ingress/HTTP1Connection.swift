@@ -176,7 +176,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         handler?.requestAborted("the request broke HTTP/1.1: \(error)")
         stream.closesAfterwards = true
         let limit = ingress.listener.limits.maxHeaderBytes
-        let text = isTooLong ? "Header fields of more than \(limit) bytes (limits.maxHeaderBytes)." : "Not a valid HTTP/1.1 request."
+        let text = isTooLong ? "Header fields of more than \(limit) bytes (limits.maxHeaderBytes)." : "This is not a valid request."
         LocalAnswer.send(stream, status: isTooLong ? 431 : 400, text: text)
     }
 

@@ -28,6 +28,9 @@ enum HTTP1Fields {
             authority = String(rest[..<end])
             target = rest[end...].hasPrefix("/") ? String(rest[end...]) : "/" + rest[end...]
         }
+        guard authority.utf8.allSatisfy(isHostByte) else {
+            return .failure(BadRequest(reason: "The Host field is not a host and a port."))
+        }
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.headers.count + 4, bytes: 512)
         fields.append(":method", head.method.rawValue.utf8)
@@ -36,6 +39,14 @@ enum HTTP1Fields {
         fields.append(":authority", authority.utf8)
         for (name, value) in head.headers { fields.append(name, value) }
         return .success(fields)
+    }
+
+    /// RFC 3986 §3.2.2 and §3.2.3: what a host and a port are made of; user information is not among it.
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x3A, 0x41...0x5A, 0x61...0x7A, 0x5B, 0x5D: true  // 0-9 : A-Z a-z [ ]
+        default: "-._~%!$&'()*+,;=".utf8.contains(byte)
+        }
     }
 
     static func block(_ headers: HTTPHeaders) -> FieldBlock {

@@ -8,14 +8,12 @@ import NIOCore
 /// A page that is ready to be sent.
 public struct LocalPage: Sendable {
     public var status: Int
-    public var contentType: StaticString
-    /// Further header fields.
+    /// Without `:status` and `content-length`.
     public var fields: FieldBlock
     public var body: ByteBuffer
 
-    public init(status: Int = 200, contentType: StaticString, fields: FieldBlock = FieldBlock(), body: ByteBuffer) {
+    public init(status: Int = 200, fields: FieldBlock, body: ByteBuffer) {
         self.status = status
-        self.contentType = contentType
         self.fields = fields
         self.body = body
     }
@@ -41,8 +39,7 @@ public struct LocalPages: Sendable {
         let accept = head.fields.string("accept") ?? ""
         let page = make(accept.contains("application/json"))
         LocalAnswer.send(
-            stream, status: page.status, contentType: page.contentType, extra: page.fields, body: page.body,
-            isHead: head.method == .head)
+            stream, status: page.status, fields: page.fields, body: page.body, isHead: head.method == .head)
         return true
     }
 }
