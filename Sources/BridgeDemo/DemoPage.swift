@@ -1,32 +1,32 @@
 // rtbridge: the playground page: its files, embedded in the program, and the headers they are served with.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeServer
 import BridgeWire
+import NIOCore
 
 /// The files of the playground, by path. `/` is the page itself.
 public struct DemoPage: Sendable {
     /// A file as it is served.
     public struct Resource: Sendable {
-        public var contentType: String
+        public var contentType: StaticString
         public var bytes: [UInt8]
-
-        /// The response's fields, without `:status`: type, length, and what keeps the page to its own origin.
-        public var fields: FieldBlock {
-            var fields = FieldBlock()
-            fields.append("content-type", contentType.utf8)
-            fields.append("content-length", String(bytes.count).utf8)
-            fields.append("cache-control", "no-cache")
-            fields.append("content-security-policy", DemoPage.contentSecurityPolicy.utf8)
-            fields.append("x-content-type-options", "nosniff")
-            fields.append("referrer-policy", "no-referrer")
-            return fields
-        }
     }
 
     /// Everything comes from the page's own origin, WebSockets included; there is no inline script or style
     /// (Content Security Policy Level 3 §6.1.2, §6.7.2.8: `'self'` matches `wss:` of the same host and port).
     public static let contentSecurityPolicy =
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+
+    /// Header fields of every file, besides type and length.
+    public static var fields: FieldBlock {
+        var fields = FieldBlock()
+        fields.append("cache-control", "no-cache")
+        fields.append("content-security-policy", contentSecurityPolicy.utf8)
+        fields.append("x-content-type-options", "nosniff")
+        fields.append("referrer-policy", "no-referrer")
+        return fields
+    }
 
     /// What stands in index.html where the version is to be shown.
     private static let versionMark = "@VERSION@"
@@ -51,9 +51,20 @@ public struct DemoPage: Sendable {
     /// Every path that there is, in order.
     public var paths: [String] { resources.keys.sorted() }
 
-    private static let script = "text/javascript; charset=utf-8"
+    /// All of them, for a bridge to serve.
+    public var pages: LocalPages {
+        var pages = LocalPages()
+        for (path, resource) in resources {
+            let page = LocalPage(
+                contentType: resource.contentType, fields: Self.fields, body: ByteBuffer(bytes: resource.bytes))
+            pages.add(path) { _ in page }
+        }
+        return pages
+    }
 
-    private static var files: [(name: String, contentType: String, bytes: [UInt8])] {
+    private static let script: StaticString = "text/javascript; charset=utf-8"
+
+    private static var files: [(name: String, contentType: StaticString, bytes: [UInt8])] {
         [
             ("app.js", script, PackageResources.app_js),
             ("dom.js", script, PackageResources.dom_js),

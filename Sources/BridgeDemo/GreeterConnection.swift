@@ -10,13 +10,12 @@ final class GreeterConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Bytes of one write.
-    private static let writeSize = 64 * 1024
-
     /// Between two replies of SayHelloStreamReply.
     let replyInterval: TimeAmount
     private let session: HTTP2Session
     private var context: ChannelHandlerContext?
+    private var output = HTTP2Output()
+    private var hasOutput = false
     private var isSending = false
 
     init(replyInterval: TimeAmount) {
@@ -87,14 +86,11 @@ final class GreeterConnection: ChannelInboundHandler, HTTP2SessionDelegate {
         isSending = true
         defer { isSending = false }
         do {
-            var isMoreReady = true
-            while isMoreReady, context.channel.isWritable {
-                var bytes = context.channel.allocator.buffer(capacity: 4096)
-                // What was made may have let a call open its window again: that is ready, too.
-                isMoreReady = try session.produce(into: &bytes, limit: Self.writeSize) || session.wantsWrite
-                guard bytes.readableBytes > 0 else { break }
-                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            }
+            repeat {
+                hasOutput = false
+                try output.flush(session, context)
+                // What left may have let a call open its window again: that goes out, too.
+            } while hasOutput && context.channel.isWritable
             if session.isOver { context.close(promise: nil) }
         } catch {
             context.close(promise: nil)
@@ -118,6 +114,7 @@ final class GreeterConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     func http2Settings() {}
     func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode) {}
     func http2PingAcknowledged() {}
+    func http2HasOutput() { hasOutput = true }
 }
 
 @available(*, unavailable)

@@ -116,11 +116,13 @@ final class ClientCall {
 }
 
 /// Drives the client's session.
-final class GreeterClientHandler: ChannelInboundHandler {
+final class GreeterClientHandler: ChannelInboundHandler, HTTP2SessionDelegate {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let session = HTTP2Session(role: .back)
+    private var output = HTTP2Output()
+    private var hasOutput = false
     private var context: ChannelHandlerContext?
 
     func open(
@@ -139,16 +141,23 @@ final class GreeterClientHandler: ChannelInboundHandler {
 
     func send() {
         guard let context else { return }
-        var isMoreReady = true
-        while isMoreReady {
-            var bytes = ByteBuffer()
-            isMoreReady = (try? session.produce(into: &bytes, limit: 65536)) == true || session.wantsWrite
-            guard bytes.readableBytes > 0 else { return }
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        }
+        repeat {
+            hasOutput = false
+            do { try output.flush(session, context) } catch { context.close(promise: nil) }
+        } while hasOutput && context.channel.isWritable
     }
 
+    init() { session.delegate = self }
+
+    func http2HasOutput() { hasOutput = true }
+    func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {}
+    func http2Settings() {}
+    func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode) {}
+    func http2PingAcknowledged() {}
+
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { if context.channel.isWritable { send() } }
 
     func channelActive(context: ChannelHandlerContext) { send() }
 

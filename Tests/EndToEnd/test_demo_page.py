@@ -15,10 +15,10 @@ from support.waiting import wait_until
 # The page's elements, by what they are for. The page keeps these ids.
 PAGE = {
     "title": "h1",
-    "name": "#greet-name", "unary": "#greet-unary", "unary answer": "#greet-answer",
-    "stream": "#greet-stream", "stream answers": "#greet-stream-answers",
-    "tcp connect": "#tcp-connect", "tcp line": "#tcp-line", "tcp send": "#tcp-send", "tcp log": "#tcp-log",
-    "udp connect": "#udp-connect", "udp state": "#udp-count", "udp plot": "#udp-plot",
+    "name": "#unary-name", "unary": "#unary-call", "unary answer": "#unary-reply",
+    "stream name": "#stream-name", "stream": "#stream-start", "stream answers": "#stream-list",
+    "tcp connect": "#tcp-connect", "tcp line": "#tcp-input", "tcp send": "#tcp-send", "tcp log": "#tcp-log",
+    "udp connect": "#udp-start", "udp state": "#udp-count", "udp plot": "#udp-plot",
 }
 
 
@@ -77,7 +77,7 @@ def test_a_unary_call_is_answered(page):
 
 
 def test_a_server_stream_is_answered_message_by_message(page):
-    page.type(PAGE["name"], "Ada")
+    page.type(PAGE["stream name"], "Ada")
     page.click(PAGE["stream"])
     page.wait_text(PAGE["stream answers"], "Ada")
 

@@ -66,7 +66,6 @@ function sendLine() {
 function setPhase(phase) {
   byId("tcp-connect").disabled = phase !== "closed";
   byId("tcp-disconnect").disabled = phase === "closed";
-  byId("tcp-input").disabled = phase !== "open";
   byId("tcp-send").disabled = phase !== "open";
   setOpen("tcp", phase === "open");
 }
