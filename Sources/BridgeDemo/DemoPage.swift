@@ -18,9 +18,10 @@ public struct DemoPage: Sendable {
     public static let contentSecurityPolicy =
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 
-    /// Header fields of every file, besides type and length.
-    public static var fields: FieldBlock {
+    /// Header fields of a file, besides its length.
+    public static func fields(contentType: StaticString) -> FieldBlock {
         var fields = FieldBlock()
+        fields.append("content-type", contentType)
         fields.append("cache-control", "no-cache")
         fields.append("content-security-policy", contentSecurityPolicy.utf8)
         fields.append("x-content-type-options", "nosniff")
@@ -55,8 +56,8 @@ public struct DemoPage: Sendable {
     public var pages: LocalPages {
         var pages = LocalPages()
         for (path, resource) in resources {
-            let page = LocalPage(
-                contentType: resource.contentType, fields: Self.fields, body: ByteBuffer(bytes: resource.bytes))
+            let fields = Self.fields(contentType: resource.contentType)
+            let page = LocalPage(fields: fields, body: ByteBuffer(bytes: resource.bytes))
             pages.add(path) { _ in page }
         }
         return pages

@@ -37,9 +37,10 @@ import Testing
             #expect("\(resource.contentType)" == types[suffix ?? ""], "\(path)")
             #expect(!resource.bytes.isEmpty)
         }
-        #expect(DemoPage.fields.string("content-security-policy")?.hasPrefix("default-src 'self'; ") == true)
-        #expect(DemoPage.fields.string("cache-control") == "no-cache")
-        #expect(DemoPage.fields.string("x-content-type-options") == "nosniff")
+        let fields = DemoPage.fields(contentType: "text/html")
+        #expect(fields.string("content-security-policy")?.hasPrefix("default-src 'self'; ") == true)
+        #expect(fields.string("cache-control") == "no-cache")
+        #expect(fields.string("x-content-type-options") == "nosniff")
     }
 
     /// CSP `default-src 'self'` refuses inline scripts, inline styles and event handlers in attributes.
