@@ -33,9 +33,10 @@ let package = Package(
         // Codecs and values: no I/O.
         .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
-        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio, deque]),
+        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio]),
         .target(name: "BridgePolicy"),
-        .target(name: "BridgeConfig", dependencies: ["BridgePolicy"]),
+        .target(
+            name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]),
         .target(name: "BridgeTelemetry", dependencies: ["BridgePolicy", logging]),
 
         // The bridge.
@@ -50,25 +51,32 @@ let package = Package(
             dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, posix, deque]),
         .target(
             name: "BridgeServer",
-            dependencies: ["BridgeFronts", "BridgeBacks", "BridgeConfig", "NIOOpenSSL", nio, posix, http1, logging]),
+            dependencies: [
+                "BridgeFronts", "BridgeBacks", "BridgeConfig", "HTTP2Session", "NIOOpenSSL", nio, posix, http1, logging,
+            ]),
         .target(
             name: "BridgeDemo",
             dependencies: ["BridgeServer", "BridgeConfig", "HTTP2Session", "BridgeWire", nio, posix],
-            resources: [.embedInCode("Page")]),
+            resources: [.embedInCode("Page"), .embedInCode("Routes/demo.json")]),
         .executableTarget(
             name: "rtbridge",
-            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments]),
+            dependencies: [
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments,
+            ]),
 
         // Tests: a target for each that has logic of its own.
         .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", nio, posix, embedded]),
         .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
         .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
-        .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig"]),
-        .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
+        .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig", "BridgePolicy"]),
+        .testTarget(
+            name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
         .testTarget(
             name: "BridgeServerTests",
-            dependencies: ["BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded]),
+            dependencies: [
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

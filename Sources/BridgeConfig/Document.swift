@@ -8,6 +8,8 @@ public struct Document: Sendable, Equatable {
     public var listeners: [Listener] = []
     public var admin: Admin?
     public var health = Health()
+    /// The entries of `backends`, in the order of the file, whether a route uses them or not.
+    public var backends: [Backend] = []
     public var routes: [Route] = []
     public var shutdown = Shutdown()
     public var logging = LoggingOptions()
@@ -119,6 +121,7 @@ public enum FrontProtocolName: String, Sendable, CaseIterable, Hashable {
 
 public struct Match: Sendable, Equatable {
     public enum Host: Sendable, Equatable {
+        /// Without a port; an IPv6 address in brackets.
         case exact(String)
         /// With the leading dot: `.example.com` matches every name that ends with it.
         case suffix(String)

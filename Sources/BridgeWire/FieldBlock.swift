@@ -44,6 +44,10 @@ public struct FieldBlock: Sendable {
     @inlinable
     public var listSize: Int { bytes.count + 32 * entries.count }
 
+    /// The sum of names and values.
+    @inlinable
+    public var byteCount: Int { bytes.count }
+
     @inlinable
     public mutating func reserveCapacity(fields: Int, bytes count: Int) {
         entries.reserveCapacity(fields)
@@ -111,7 +115,9 @@ extension FieldBlock {
 extension FieldBlock {
     /// Calls `body` with each field's name and value. The pointers are valid during the call alone.
     @inlinable
-    public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void) rethrows {
+    public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void)
+        rethrows
+    {
         try bytes.withUnsafeBytes { all in
             for entry in entries {
                 let start = Int(entry.start)
@@ -200,5 +206,26 @@ public enum FieldBytes {
     public static func hasPrefix(_ bytes: UnsafeRawBufferPointer, _ prefix: StaticString) -> Bool {
         guard bytes.count >= prefix.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
         return areEqual(base.assumingMemoryBound(to: UInt8.self), prefix.utf8Start, prefix.utf8CodeUnitCount)
+    }
+}
+
+extension FieldBlock {
+    /// Calls `visit` with every field's number, name and value, then `body`, with all pointers valid until it returns.
+    @inlinable
+    public func withFieldPointers<Result>(
+        _ visit: (Int, UnsafeMutableBufferPointer<UInt8>, UnsafeMutableBufferPointer<UInt8>) -> Void,
+        then body: () throws -> Result
+    ) rethrows -> Result {
+        try bytes.withUnsafeBufferPointer { all in
+            let base = UnsafeMutablePointer(mutating: all.baseAddress)
+            for (index, entry) in entries.enumerated() {
+                let name = base.map { $0 + Int(entry.start) }
+                visit(
+                    index, UnsafeMutableBufferPointer(start: name, count: Int(entry.nameLength)),
+                    UnsafeMutableBufferPointer(
+                        start: name.map { $0 + Int(entry.nameLength) }, count: Int(entry.valueLength)))
+            }
+            return try body()
+        }
     }
 }

@@ -1,0 +1,200 @@
+// rtbridge: one HTTP/2 connection to a gRPC back-end.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import HTTP2Session
+import NIOCore
+
+/// Drives one session with prior knowledge (RFC 9113 §3.3).
+///
+/// ```
+/// connecting ──channelActive──▶ greeting ──SETTINGS──▶ ready ──GOAWAY──▶ leaving ──last stream──▶ closed
+/// ```
+final class GRPCBackConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private enum Phase { case connecting, greeting, ready, leaving, closed }
+
+    /// How long a connection may take to send its SETTINGS.
+    private static let greetingTime = TimeAmount.seconds(20)  // gRPC connection-backoff.md: MIN_CONNECT_TIMEOUT
+
+    private let connector: GRPCConnector
+    private let session: HTTP2Session
+    private var output = HTTP2Output()
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.connecting
+    private var isDirty = false
+    private var isClosing = false
+    private var greetingTimer: WheelTimer?
+    private var error: (any Error)?
+    private(set) var address = ""
+    /// Why all streams ended at once, where the connection was lost.
+    private(set) var lossFailure: Failure?
+
+    init(connector: GRPCConnector) {
+        self.connector = connector
+        var options = HTTP2Options()
+        options.maxHeaderListSize = 64 * 1024
+        session = HTTP2Session(role: .back, options: options)
+        session.delegate = self
+    }
+
+    var isReady: Bool { phase == .ready }
+
+    /// Whether one more stream may be opened now.
+    var hasRoom: Bool { phase == .ready && session.streamCount < Int(session.peerMaxConcurrentStreams) }
+
+    private var worker: Worker { connector.worker }
+
+    // MARK: Commands
+
+    /// The connector learns of success here, and of the address.
+    func connected(_ address: String, since start: NIODeadline) {
+        self.address = address
+        guard phase == .connecting || phase == .greeting else { return }
+        greetingTimer = worker.timers.schedule(at: start + Self.greetingTime, self)
+    }
+
+    func open(_ fields: FieldBlock, _ delegate: any HTTP2StreamDelegate) -> HTTP2Stream? {
+        guard phase == .ready else { return nil }
+        return session.open(fields, endStream: false, delegate: delegate)
+    }
+
+    func closeWhenIdle() {
+        guard phase == .ready else { return close() }
+        leave()
+    }
+
+    /// Says GOAWAY and closes at the tick's end: sending is not possible from within the session's callbacks.
+    private func close() {
+        isClosing = true
+        session.goaway(.noError)
+    }
+
+    /// Takes no more streams, and closes after the last one.
+    private func leave() {
+        guard phase == .ready else { return }
+        phase = .leaving
+        connector.connectionGone(self)
+        if session.streamCount == 0 { close() }
+    }
+
+    /// A stream has gone.
+    func streamClosed() {
+        switch phase {
+        case .ready: connector.streamsFreed()
+        case .leaving where session.streamCount == 0: close()
+        case .connecting, .greeting, .leaving, .closed: break
+        }
+    }
+
+    // MARK: Inbound
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.context = context
+        phase = .greeting
+        worker.flushAtTickEnd(self)
+        isDirty = true
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        worker.refreshClock()
+        do throws(HTTP2SessionError) {
+            try session.receive(unwrapInboundIn(data))
+        } catch {
+            self.error = error
+            flushAtTickEnd()
+            context.close(promise: nil)
+        }
+        http2HasOutput()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { context.read() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { http2HasOutput() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.error = error
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        worker.refreshClock()
+        self.context = nil
+        greetingTimer?.cancel()
+        let before = phase
+        phase = .closed
+        let failure: Failure
+        if let error = error as? HTTP2SessionError {
+            failure = Failure(.protocolViolation, .back, .http2, error.description, address: address, grpcCode: 14)
+        } else {
+            failure = Dialer.lost(error, address)
+        }
+        lossFailure = failure
+        session.connectionLost(.connectError)
+        switch before {
+        case .connecting, .greeting:
+            var failure = failure
+            failure.phase = .http2
+            if failure.kind == .connectionLost { failure.reason += " before its SETTINGS frame: does it speak HTTP/2?" }
+            connector.attemptFailed(failure)
+        case .ready: connector.connectionGone(self)
+        case .leaving, .closed: break
+        }
+    }
+}
+
+extension GRPCBackConnection: HTTP2SessionDelegate {
+    func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {}
+
+    func http2Settings() {
+        switch phase {
+        case .greeting:
+            phase = .ready
+            greetingTimer?.cancel()
+            connector.connectionReady(self)
+        case .ready: connector.streamsFreed()
+        case .connecting, .leaving, .closed: break
+        }
+    }
+
+    func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode) { leave() }
+
+    func http2PingAcknowledged() {}
+
+    func http2HasOutput() {
+        guard !isDirty else { return }
+        isDirty = true
+        worker.flushAtTickEnd(self)
+    }
+}
+
+extension GRPCBackConnection: TickFlushable {
+    func flushAtTickEnd() {
+        isDirty = false
+        guard let context else { return }
+        do throws(HTTP2SessionError) {
+            try output.flush(session, context)
+        } catch {
+            self.error = self.error ?? error
+            context.close(promise: nil)
+        }
+        if isClosing || session.isOver { context.close(promise: nil) }
+    }
+}
+
+extension GRPCBackConnection: WheelTimerTarget {
+    func timerFired(_ timer: WheelTimer) {
+        guard phase == .greeting || phase == .connecting else { return }
+        error = nil
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,210 @@
+// rtbridge: a session's TCP connection to its back-end.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgeWire
+import NIOCore
+
+/// A byte stream both ways. Reads only when what it read before was taken, so that a client that does not read stops
+/// the back-end, through TCP's own window.
+///
+/// ```
+/// dialling ──▶ open ──(exchange detaches: FIN, then at most `lingerTime` for the peer's)──▶ lingering ──▶ closed
+///     └─────────┴──────────────────────────(cancel, error)──────────────────────────────────────────────▶
+/// ```
+final class TCPBackLeg: BackLeg {
+    /// How long the connection is kept, after nobody listens any more, for the back-end to take the last bytes.
+    /// Closing at once could turn into a reset that destroys them (RFC 9293 §3.10.4).
+    static let lingerTime = TimeAmount.seconds(5)
+
+    private enum Phase { case dialling, open, lingering, closed }
+
+    private let connector: TCPConnector
+    private var phase = Phase.dialling
+    private var exchange: Exchange?
+    private var channel: (any Channel)?
+    private var lingerTimer: WheelTimer?
+    private var isDirty = false
+    private var isWaitingForTake = false
+    private var hasEnded = false
+    private var hasSentEnd = false
+    private var hasPeerEnded = false
+    private var isInRead = false
+    private(set) var address: String?
+
+    init(connector: TCPConnector) { self.connector = connector }
+
+    private var worker: Worker { connector.dialer.worker }
+    var isWritable: Bool { channel?.isWritable ?? false }
+    var staysOpenAfterEnd: Bool { exchange?.route.config.tcp.halfClose ?? false }
+
+    // MARK: Commands of the exchange
+
+    func open(_ exchange: Exchange) {
+        self.exchange = exchange
+        let endpoints = connector.takeEndpoints()
+        address = endpoints.first.map(Dialer.text)
+        let nodelay = exchange.route.config.tcp.nodelay
+        connector.dialer.connect(toOneOf: endpoints, nodelay: nodelay, handler: { TCPBackHandler(leg: self) }) {
+            [self] result in
+            switch result {
+            case .success((let channel, let endpoint)): connected(channel, Dialer.text(endpoint))
+            case .failure(let failure): end { $0.backFailed(failure) }
+            }
+        }
+    }
+
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard phase == .open, !hasEnded, let channel, bytes.readableBytes > 0 else { return }
+        channel.write(bytes, promise: nil)
+        markDirty()
+    }
+
+    func finish(_ trailers: FieldBlock?) {
+        guard phase == .open, !hasEnded, let channel else { return }
+        hasEnded = true
+        // The end is sent once everything before it was: closing the output earlier would drop it.
+        channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
+            hasSentEnd = true
+            if hasPeerEnded { channel.close(promise: nil) } else { channel.close(mode: .output, promise: nil) }
+        }
+    }
+
+    func detach() {
+        exchange = nil
+        switch phase {
+        case .open:
+            finish(nil)
+            phase = .lingering
+            lingerTimer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
+            // What the back-end still sends is read and dropped, so that its end is seen.
+            if isWaitingForTake { channel?.read() }
+        case .dialling: phase = .closed
+        case .lingering, .closed: break
+        }
+    }
+
+    func cancel() {
+        exchange = nil
+        phase = .closed
+        lingerTimer?.cancel()
+        channel?.close(promise: nil)
+        channel = nil
+    }
+
+    func taken() {
+        guard isWaitingForTake else { return }
+        isWaitingForTake = false
+        if !isInRead { channel?.read() }
+    }
+
+    // MARK: Events of the connection
+
+    private func connected(_ channel: any Channel, _ address: String) {
+        guard phase == .dialling else {
+            channel.close(promise: nil)
+            return
+        }
+        self.channel = channel
+        self.address = address
+        phase = .open
+        exchange?.backReady()
+        exchange?.backOpened()
+        channel.read()
+    }
+
+    fileprivate func received(_ bytes: ByteBuffer) {
+        worker.refreshClock()
+        isInRead = true
+        guard let exchange, phase == .open else { return }
+        isWaitingForTake = true
+        exchange.backBody(bytes)
+    }
+
+    fileprivate func readCompleted() {
+        isInRead = false
+        if phase == .lingering { return channel?.read() ?? () }
+        if phase == .open, !isWaitingForTake { channel?.read() }
+    }
+
+    fileprivate func peerEnded() {
+        guard !hasPeerEnded else { return }
+        worker.refreshClock()
+        hasPeerEnded = true
+        if phase == .lingering, hasSentEnd { return closeNow() }
+        exchange?.backEnded()
+    }
+
+    fileprivate func lost(_ error: (any Error)?) {
+        worker.refreshClock()
+        lingerTimer?.cancel()
+        guard phase == .open, !hasPeerEnded || !hasEnded else { return closeNow() }
+        let failure = Dialer.lost(error, address ?? "")
+        end { exchange in
+            if error == nil, hasPeerEnded { exchange.backEnded() } else { exchange.backFailed(failure) }
+        }
+        channel?.close(promise: nil)
+        channel = nil
+    }
+
+    fileprivate func writabilityChanged() {
+        if channel?.isWritable == true { exchange?.backWritable() }
+    }
+
+    private func closeNow() {
+        phase = .closed
+        channel?.close(promise: nil)
+        channel = nil
+    }
+
+    /// Tells the exchange the last thing.
+    private func end(_ tell: (Exchange) -> Void) {
+        phase = .closed
+        guard let exchange else { return }
+        self.exchange = nil
+        tell(exchange)
+    }
+
+    private func markDirty() {
+        guard !isDirty else { return }
+        isDirty = true
+        worker.flushAtTickEnd(self)
+    }
+}
+
+extension TCPBackLeg: TickFlushable {
+    func flushAtTickEnd() {
+        isDirty = false
+        channel?.flush()
+    }
+}
+
+extension TCPBackLeg: WheelTimerTarget {
+    func timerFired(_ timer: WheelTimer) { closeNow() }
+}
+
+/// Hands the connection's events to its leg.
+private final class TCPBackHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let leg: TCPBackLeg
+    private var error: (any Error)?
+
+    init(leg: TCPBackLeg) { self.leg = leg }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data)) }
+    func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
+    func channelWritabilityChanged(context: ChannelHandlerContext) { leg.writabilityChanged() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { leg.peerEnded() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.error = error
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { leg.lost(error) }
+}

@@ -1,0 +1,161 @@
+// rtbridge: a session's UDP socket to its back-end.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgeWire
+import NIOCore
+
+/// Datagrams both ways, boundaries kept: one message is one datagram (RFC 768). Datagrams for a client that is slow
+/// wait in a queue of `udp.queueDatagrams`; above that the oldest or the newest go, as the route says.
+final class UDPBackLeg: BackLeg {
+    private let connector: UDPConnector
+    private var exchange: Exchange?
+    private var channel: (any Channel)?
+    private var queue = CircularBuffer<ByteBuffer>()
+    private var options = UDPOptions()
+    private var isWaitingForTake = false
+    private var isDirty = false
+    private var isClosed = false
+    private var client: String?
+    /// Datagrams that were dropped because the client was slow.
+    private(set) var dropped = 0
+    private(set) var address: String?
+
+    init(connector: UDPConnector) { self.connector = connector }
+
+    private var worker: Worker { connector.worker }
+    /// A socket that is full drops, as UDP does: it never stops the client.
+    var isWritable: Bool { channel != nil }
+    var staysOpenAfterEnd: Bool { false }
+
+    // MARK: Commands of the exchange
+
+    func open(_ exchange: Exchange) {
+        self.exchange = exchange
+        options = exchange.route.config.udp
+        if let full = connector.limiter.enter(exchange.client) {
+            end { $0.backFailed(Failure(.overloaded, .bridge, .connect, full)) }
+            return
+        }
+        client = exchange.client
+        let endpoint = connector.takeEndpoint()
+        address = Dialer.text(endpoint)
+        let handler = UDPBackHandler(leg: self)
+        connector.connect(to: endpoint, maximumBytes: options.maxDatagramBytes, handler: handler) { [self] result in
+            switch result {
+            case .success(let channel): connected(channel)
+            case .failure(let failure): end { $0.backFailed(failure) }
+            }
+        }
+    }
+
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard let channel, !isClosed else { return }
+        channel.write(bytes, promise: nil)
+        guard !isDirty else { return }
+        isDirty = true
+        worker.flushAtTickEnd(self)
+    }
+
+    func finish(_ trailers: FieldBlock?) {}
+
+    func detach() {
+        if isDirty { flushAtTickEnd() }
+        cancel()
+    }
+
+    func cancel() {
+        exchange = nil
+        close()
+    }
+
+    func taken() {
+        isWaitingForTake = false
+        while !isWaitingForTake, let datagram = queue.popFirst() { pass(datagram) }
+    }
+
+    // MARK: Events of the socket
+
+    private func connected(_ channel: any Channel) {
+        guard !isClosed else {
+            channel.close(promise: nil)
+            return
+        }
+        self.channel = channel
+        exchange?.backReady()
+        exchange?.backOpened()
+        channel.read()
+    }
+
+    fileprivate func received(_ datagram: ByteBuffer) {
+        worker.refreshClock()
+        guard datagram.readableBytes <= options.maxDatagramBytes else {
+            let limit = "a datagram is longer than \(options.maxDatagramBytes) bytes (udp.maxDatagramBytes)"
+            return end { $0.backFailed(Failure(.messageTooBig, .back, .body, limit, address: address)) }
+        }
+        guard isWaitingForTake else { return pass(datagram) }
+        if queue.count < options.queueDatagrams {
+            queue.append(datagram)
+        } else {
+            dropped += 1
+            switch options.overflow {
+            case .dropNewest: break
+            case .dropOldest where queue.isEmpty: break
+            case .dropOldest:
+                queue.removeFirst()
+                queue.append(datagram)
+            }
+        }
+    }
+
+    fileprivate func readCompleted() { channel?.read() }
+
+    /// An ICMP error that the socket was told of, such as "port unreachable" (RFC 1122 §4.1.3.3).
+    fileprivate func failed(_ error: any Error) {
+        worker.refreshClock()
+        let reason = (error as? IOError).map(Errno.text) ?? String(describing: error)
+        end { $0.backFailed(Failure(.refused, .back, .body, reason, address: address)) }
+    }
+
+    private func pass(_ datagram: ByteBuffer) {
+        isWaitingForTake = true
+        exchange?.backBody(datagram, .endsMessage)
+    }
+
+    private func end(_ tell: (Exchange) -> Void) {
+        let exchange = exchange
+        self.exchange = nil
+        close()
+        exchange.map(tell)
+    }
+
+    private func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        if let client { connector.limiter.leave(client) }
+        queue.removeAll()
+        channel?.close(promise: nil)
+        channel = nil
+    }
+}
+
+extension UDPBackLeg: TickFlushable {
+    func flushAtTickEnd() {
+        isDirty = false
+        channel?.flush()
+    }
+}
+
+/// Hands the socket's events to its leg.
+private final class UDPBackHandler: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+
+    private let leg: UDPBackLeg
+
+    init(leg: UDPBackLeg) { self.leg = leg }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data).data) }
+    func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { leg.failed(error) }
+}

@@ -1,0 +1,74 @@
+// rtbridge: UDP back-ends: a connected socket a session.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import NIOCore
+import NIOPosix
+
+/// Makes a ``UDPBackLeg`` for each session; endpoints take turns.
+public final class UDPConnector: BackConnector {
+    let backend: Backend
+    let worker: Worker
+    let limiter: SessionLimiter
+    private var turn: EndpointTurn
+
+    /// - Parameter limiter: shared by all workers of the route.
+    public init(backend: Backend, worker: Worker, limiter: SessionLimiter) {
+        self.backend = backend
+        self.worker = worker
+        self.limiter = limiter
+        turn = EndpointTurn(backend.endpoints, start: worker.index)
+    }
+
+    func takeEndpoint() -> Address { turn.take().first! }
+
+    public func makeLeg() -> any BackLeg { UDPBackLeg(connector: self) }
+
+    /// UDP tells nothing of whether somebody listens: that the name resolves and a route exists is all.
+    public func probe(_ done: @escaping (Failure?) -> Void) {
+        connect(to: turn.endpoints[0], maximumBytes: 1, handler: IgnoringDatagrams()) { result in
+            switch result {
+            case .success(let channel):
+                channel.close(promise: nil)
+                done(nil)
+            case .failure(let failure): done(failure)
+            }
+        }
+    }
+
+    public func shutdown() {}
+
+    func connect(
+        to endpoint: Address, maximumBytes: Int, handler: some ChannelInboundHandler,
+        done: @escaping (Result<any Channel, Failure>) -> Void
+    ) {
+        let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
+        let bootstrap = DatagramBootstrap(group: worker.eventLoop)
+            .channelOption(.autoRead, value: false)
+            // One byte more than allowed, so that a longer datagram shows.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: maximumBytes + 1))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+            }
+        let connected: EventLoopFuture<any Channel>
+        switch endpoint {
+        case .host(let host, let port):
+            if let address = try? SocketAddress(ipAddress: host, port: port) {
+                connected = bootstrap.connect(to: address)
+            } else {
+                connected = bootstrap.connect(host: host, port: port)
+            }
+        }
+        let worker = worker
+        connected.assumeIsolated().whenComplete { result in
+            worker.refreshClock()
+            done(result.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
+        }
+    }
+}
+
+private final class IgnoringDatagrams: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}

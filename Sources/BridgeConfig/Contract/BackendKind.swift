@@ -1,0 +1,143 @@
+// rtbridge: reading back-ends.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgePolicy
+
+extension Kind where Value == Backend {
+    /// An entry of `backends`, or one inline, which has no name of its own.
+    static func backend(named name: String?) -> Kind {
+        let synonyms = [
+            "address": "endpoints", "addresses": "endpoints", "url": "endpoints", "hosts": "endpoints",
+            "servers": "endpoints", "type": "protocol",
+        ]
+        return .object(synonyms: synonyms) { o in
+            let kind = o.required(
+                "protocol", as: Kind<BackendProtocol>.word(except: [.websocket, .http]),
+                hint: #"Write "grpc", "tcp" or "udp"."#)
+            let endpoints = o.required(
+                "endpoints", as: .distinct(.endpoint, atLeast: 1),
+                hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
+            var backend = Backend(name: "", protocol: kind ?? .grpc, endpoints: endpoints ?? [])
+            backend.name = name ?? Backend.name(backend.protocol, backend.endpoints)
+
+            var loadBalancing = "roundRobin"
+            o.read(
+                "loadBalancing", into: &loadBalancing,
+                as: .word(["roundRobin"], later: ["leastRequest", "random", "hash"]))
+            o.read("timeouts", into: &backend.connectTimeout, as: .connectTimeout)
+            o.read("backoff", into: &backend.backoff, as: .backoff)
+            for key in ["hashOn", "tls", "dnsRefresh", "healthCheck", "outlierDetection", "circuitBreaker"] {
+                o.later(key)
+            }
+            o.later("proxyProtocol")
+            return kind == nil || endpoints == nil ? nil : backend
+        }
+    }
+
+    /// What a route says of its back-end: a URL, the name of an entry in `backends`, or such an entry.
+    static func reference(_ names: Names) -> Kind {
+        let inline = Kind.backend(named: nil)
+        return Kind(read: { value in
+            switch value.node.value {
+            case .object: return inline.read(value)
+            case .string: return value.text().flatMap { named($0, names, value) }
+            case .null, .bool, .number, .array, .invalid:
+                value.refuseType(
+                    expected: "a back-end", hint: #"Write a URL ("grpc://127.0.0.1:50051") or a name in "backends"."#)
+                return nil
+            }
+        })
+    }
+
+    private static func named(_ text: Text, _ names: Names, _ value: ValueReader) -> Backend? {
+        if let entry = names.backends[text.value] { return entry }
+        do throws(Fault) {
+            if BackendURL.isMeant(text.value) { return try BackendURL.parse(text.value) }
+            if (try? AddressText.endpoint(text.value)) != nil {
+                throw Fault(
+                    "has no scheme", hint: "Write grpc://, tcp:// or udp:// before it.",
+                    correction: quoted("grpc://" + text.value) + ", or tcp:// or udp://")
+            }
+        } catch {
+            value.refuse(text, error)
+            return nil
+        }
+        return Kind<String>.name(of: "back-end", in: names.backends.keys.sorted()).read(value).flatMap { _ in nil }
+    }
+}
+
+extension Kind where Value == Duration {
+    /// The object `timeouts` of a back-end, which has one key.
+    static var connectTimeout: Kind {
+        .object { o in
+            var timeout = Backend(name: "", protocol: .tcp, endpoints: []).connectTimeout
+            o.read("connect", into: &timeout, as: .duration(in: DurationText.anyTimer))
+            return timeout
+        }
+    }
+}
+
+// MARK: - Backoff
+
+extension Kind where Value == BackoffParameters {
+    static var backoff: Kind {
+        .object { o in
+            var backoff = BackoffParameters.grpcConnection
+            o.read("initial", into: &backoff.initial, as: .duration(in: DurationText.anyTimer))
+            o.read("multiplier", into: &backoff.multiplier, as: .number(in: 1...1000, example: "1.6"))
+            o.read("max", into: &backoff.max, as: .duration(in: DurationText.anyTimer))
+            o.read("jitter", into: &backoff.jitter, as: .jitter)
+            if backoff.max < backoff.initial {
+                o.refuse(
+                    o.has("max") ? "max" : "initial", "max is shorter than initial",
+                    hint: "initial is \(DurationText.write(backoff.initial)), max \(DurationText.write(backoff.max)).")
+            }
+            return backoff
+        }
+    }
+}
+
+extension Kind where Value == Double {
+    static func number(in range: ClosedRange<Double>, example: String) -> Kind {
+        .init(
+            read: { value in
+                guard case .number(let text) = value.node.value, let number = Double(text) else {
+                    value.refuseType(expected: "a number", hint: "Write for example \(example).")
+                    return nil
+                }
+                if range.contains(number) { return number }
+                value.refuse("\(text.prefix(40)) is outside \(range.lowerBound)...\(range.upperBound)")
+                return nil
+            },
+            show: { "\($0)" })
+    }
+}
+
+extension Kind where Value == Jitter {
+    static var jitter: Kind {
+        let words: KeyValuePairs<String, Jitter> = ["full": .full, "equal": .equal, "decorrelated": .decorrelated]
+        let word = Kind<String>.word(words.map(\.key), others: ["a fraction such as 0.2"])
+        return .init(
+            read: { value in
+                switch value.node.value {
+                case .string:
+                    return word.read(value).flatMap { text in words.first { $0.key == text }?.value }
+                case .number(let text):
+                    if let fraction = Double(text), 0...1 ~= fraction { return .fraction(fraction) }
+                    value.refuse(
+                        "\(text.prefix(40)) is outside 0.0...1.0",
+                        hint: "Write a fraction of the delay, for example 0.2 for ±20 %.")
+                    return nil
+                case .null, .bool, .array, .object, .invalid:
+                    value.refuseType(
+                        expected: "a fraction or a word", hint: #"Write 0.2, "full", "equal" or "decorrelated"."#)
+                    return nil
+                }
+            },
+            show: { jitter in
+                if case .fraction(let fraction) = jitter { return "\(fraction)" }
+                return quoted(words.first { $0.value == jitter }?.key ?? "")
+            },
+            words: word.words)
+    }
+}

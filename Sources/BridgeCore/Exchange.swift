@@ -1,0 +1,225 @@
+// rtbridge: the mediator between a client's leg and a back-end's leg.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+import NIOCore
+
+/// One call or session: a front leg, a back leg and what stands between them. Belongs to its worker's event loop.
+///
+/// Each event asks ``ExchangeState`` what to do and does it. Every timer is in one place; the first end wins, and
+/// nothing reaches a leg after it.
+public final class Exchange {
+    public let route: WorkerRoute
+    public let worker: Worker
+    /// What the front leg made of the request, for back-ends that speak of requests.
+    public let request: FieldBlock
+    /// The client's IP address.
+    public let client: String
+    /// When the call must have ended; back legs pass on what is left of it.
+    public private(set) var deadline: NIODeadline?
+
+    private var state = ExchangeState()
+    private var front: (any FrontLeg)?
+    private var back: (any BackLeg)?
+    private var held = HeldBytes()
+    private var heldTrailers: FieldBlock?
+    private var lastAddress: String?
+    private var isBackWaiting = false
+
+    private var deadlineTimer: WheelTimer?
+    private var idleTimer: WheelTimer?
+    private var idleAfter: TimeAmount?
+    private var lastActivity: NIODeadline
+
+    /// Body bytes that went through, for the access record.
+    public private(set) var bytesIn = 0
+    public private(set) var bytesOut = 0
+    public private(set) var failure: Failure?
+
+    public init(
+        front: any FrontLeg, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
+    ) {
+        self.front = front
+        self.request = request
+        self.client = client
+        self.route = route
+        self.worker = worker
+        lastActivity = worker.now
+    }
+
+    /// Nothing that is delivered goes anywhere any more.
+    public var isOver: Bool { state.phase == .closed }
+
+    /// The back-end's address, once known.
+    public var backAddress: String? { back?.address ?? lastAddress }
+
+    // MARK: Commands of the front leg
+
+    /// Starts: arms the timers and reaches for the back-end.
+    public func open(deadline: NIODeadline?, idle: Duration?) {
+        state.opened()
+        self.deadline = deadline
+        if let deadline {
+            deadlineTimer = worker.timers.schedule(at: deadline, self)
+        }
+        if let idle {
+            idleAfter = TimeAmount(idle)
+            idleTimer = worker.timers.schedule(at: worker.now + TimeAmount(idle), self)
+        }
+        let back = route.connector.makeLeg()
+        self.back = back
+        back.open(self)
+    }
+
+    public func frontBody(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
+        lastActivity = worker.now
+        switch state.frontBody() {
+        case .forward:
+            bytesIn += bytes.readableBytes
+            back?.deliver(bytes, flags)
+            takeFromFront()
+        case .hold:
+            bytesIn += bytes.readableBytes
+            held.append(bytes, flags)
+        case .drop:
+            front?.taken()
+        }
+    }
+
+    public func frontEnded(_ trailers: FieldBlock? = nil) {
+        lastActivity = worker.now
+        switch state.frontEnded() {
+        case .forward:
+            back?.finish(trailers)
+        case .hold:
+            heldTrailers = trailers
+        case .forwardAndClose:
+            back?.finish(trailers)
+            close(.detach)
+        case .ignore:
+            break
+        }
+    }
+
+    /// The client is gone, or the front leg refuses to go on; the leg has said so to the client already.
+    public func frontAborted(_ failure: Failure) {
+        guard state.closed() else { return }
+        self.failure = failure
+        close(.cancel)
+    }
+
+    /// The client is gone after its last byte: the back-end gets what is under way, then its end.
+    public func frontClosed() {
+        switch state.frontClosed() {
+        case .finishAndDetach:
+            back?.finish(nil)
+            close(.detach)
+        case .detach: close(.detach)
+        case .cancel: close(.cancel)
+        case .ignore: break
+        }
+    }
+
+    public func frontWritable() {
+        guard isBackWaiting, front?.isWritable == true else { return }
+        isBackWaiting = false
+        back?.taken()
+    }
+
+    /// Something other than body bytes shows that the client lives: a pong.
+    public func noteActivity() { lastActivity = worker.now }
+
+    // MARK: Events of the back leg
+
+    /// The back leg can be written to: what was held goes out now. Comes before every other event of the back leg
+    /// but a failure.
+    public func backReady() {
+        guard state.backReady() == .deliverHeld, let back else { return }
+        lastActivity = worker.now
+        for (bytes, flags) in held.removeAll() where state.phase == .open { back.deliver(bytes, flags) }
+        if state.phase == .open, state.hasFrontEnded { back.finish(heldTrailers) }
+        takeFromFront()
+    }
+
+    /// The back-end has answered. `head`: its response head, where its protocol has one.
+    public func backOpened(_ head: FieldBlock? = nil) {
+        guard state.phase == .open else { return }
+        lastActivity = worker.now
+        front?.backOpened(head)
+    }
+
+    public func backBody(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
+        guard state.phase == .open, !state.hasBackEnded, let front else { return }
+        lastActivity = worker.now
+        bytesOut += bytes.readableBytes
+        front.deliver(bytes, flags)
+        if state.phase != .closed, front.isWritable { back?.taken() } else { isBackWaiting = true }
+    }
+
+    public func backEnded(_ trailers: FieldBlock? = nil) {
+        lastActivity = worker.now
+        switch state.backEnded(staysOpen: back?.staysOpenAfterEnd ?? false) {
+        case .finishFront:
+            front?.finish(trailers)
+        case .finishFrontAndClose:
+            front?.finish(trailers)
+            close(.cancel)
+        case .ignore:
+            break
+        }
+    }
+
+    public func backFailed(_ failure: Failure) { fail(failure) }
+
+    public func backWritable() { takeFromFront() }
+
+    // MARK: Ends
+
+    /// Ends the exchange with a failure that the client is told.
+    public func fail(_ failure: Failure) {
+        guard state.closed() else { return }
+        self.failure = failure
+        front?.fail(failure)
+        close(.cancel)
+    }
+
+    private func takeFromFront() {
+        guard state.phase == .open, let back, back.isWritable else { return }
+        front?.taken()
+    }
+
+    private enum BackEnd { case detach, cancel }
+
+    private func close(_ end: BackEnd) {
+        deadlineTimer?.cancel()
+        idleTimer?.cancel()
+        _ = held.removeAll()
+        let back = back
+        lastAddress = back?.address
+        self.back = nil
+        front = nil
+        switch end {
+        case .detach: back?.detach()
+        case .cancel: back?.cancel()
+        }
+    }
+}
+
+extension Exchange: WheelTimerTarget {
+    public func timerFired(_ timer: WheelTimer) {
+        guard let idleAfter, timer === idleTimer else {
+            fail(Failure(.deadlineExceeded, .bridge, .body, "the call's deadline has passed", address: back?.address))
+            return
+        }
+        guard worker.now - lastActivity < idleAfter else {
+            let seconds = Double(idleAfter.nanoseconds) / 1e9
+            let reason = "no byte in either direction for \(seconds) s (timeouts.idle)"
+            fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address))
+            return
+        }
+        idleTimer = worker.timers.schedule(at: lastActivity + idleAfter, self)
+    }
+}
+
+@available(*, unavailable)
+extension Exchange: Sendable {}

@@ -1,0 +1,112 @@
+// rtbridge: why a call or session failed, and whose fault it was.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a call or session failed: enough to tell a client, a log and an operator the same story.
+public struct Failure: Error, Sendable, Equatable {
+    /// The stable reason, in logs and access records. Extensible: compare with the named constants.
+    public struct Kind: RawRepresentable, Sendable, Hashable {
+        public var rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static let resolveFailed = Kind(rawValue: "resolve_failed")
+        public static let connectFailed = Kind(rawValue: "connect_failed")
+        public static let connectTimeout = Kind(rawValue: "connect_timeout")
+        public static let connectionLost = Kind(rawValue: "connection_lost")
+        public static let streamReset = Kind(rawValue: "stream_reset")
+        public static let refused = Kind(rawValue: "refused")
+        public static let notGRPC = Kind(rawValue: "not_grpc")
+        public static let deadlineExceeded = Kind(rawValue: "deadline_exceeded")
+        public static let idleTimeout = Kind(rawValue: "idle_timeout")
+        public static let messageTooBig = Kind(rawValue: "message_too_big")
+        public static let protocolViolation = Kind(rawValue: "protocol_violation")
+        public static let aborted = Kind(rawValue: "aborted")
+        public static let draining = Kind(rawValue: "draining")
+        public static let overloaded = Kind(rawValue: "overloaded")
+    }
+
+    /// Whose fault it was.
+    public enum Origin: String, Sendable { case front, back, bridge }
+
+    /// How far the call had come.
+    public enum Phase: String, Sendable {
+        case resolve, connect
+        case tls = "TLS"
+        case http2 = "HTTP/2"
+        case headers, body
+    }
+
+    public var kind: Kind
+    public var origin: Origin
+    public var phase: Phase
+    /// What happened, without the address: "connection refused".
+    public var reason: String
+    /// The back-end's address, where one was involved.
+    public var address: String?
+    /// The gRPC status that says it best, where the kind's own does not.
+    public var grpcCode: Int?
+
+    public init(
+        _ kind: Kind, _ origin: Origin, _ phase: Phase, _ reason: String, address: String? = nil, grpcCode: Int? = nil
+    ) {
+        self.kind = kind
+        self.origin = origin
+        self.phase = phase
+        self.reason = reason
+        self.address = address
+        self.grpcCode = grpcCode
+    }
+
+    /// "route greeter: 10.0.0.11:50051: connect: connection refused", or without route, address and phase where a
+    /// client is to be told no more than the reason.
+    public func message(route: String, isBrief: Bool) -> String {
+        guard !isBrief else { return kind.rawValue.replacingUnderscores }
+        var parts = ["route \(route)"]
+        if let address { parts.append(address) }
+        if origin == .back { parts.append(phase.rawValue) }
+        parts.append(reason)
+        return parts.joined(separator: ": ")
+    }
+}
+
+extension String {
+    /// "connect_failed" reads "connect failed".
+    fileprivate var replacingUnderscores: String { String(map { $0 == "_" ? " " : $0 }) }
+}
+
+// MARK: - What the protocols call it
+
+extension Failure {
+    /// gRPC statuscodes.md, for failures that the bridge finds itself.
+    public var grpcStatusCode: Int {
+        if let grpcCode { return grpcCode }
+        switch kind {
+        case .deadlineExceeded: return 4
+        case .messageTooBig: return 8
+        case .aborted: return 1
+        case .protocolViolation, .notGRPC: return 13
+        default: return 14  // UNAVAILABLE: the back-end could not be reached, or is gone
+        }
+    }
+
+    /// The HTTP status where nothing was answered yet (RFC 9110 §15.6).
+    public var httpStatus: Int {
+        switch kind {
+        case .connectTimeout, .deadlineExceeded, .idleTimeout: return 504
+        case .draining, .overloaded: return 503
+        case .protocolViolation where origin == .front: return 400
+        default: return 502
+        }
+    }
+
+    /// The WebSocket close code (RFC 6455 §7.4.1, and the IANA registry for 1012...1014).
+    public var closeCode: UInt16 {
+        switch kind {
+        case .draining: return 1001
+        case .messageTooBig: return 1009
+        case .protocolViolation: return origin == .back ? 1014 : 1002
+        case .resolveFailed, .connectFailed, .connectTimeout, .connectionLost, .refused, .overloaded: return 1013
+        case .idleTimeout, .deadlineExceeded: return 1001
+        default: return 1011
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// rtbridge: what a front protocol is to the ingress.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeWire
+import NIOCore
+
+/// A request that has found its route.
+public struct FrontRequest {
+    public let head: RequestHead
+    public let stream: any HTTPFrontStream
+    public let route: WorkerRoute
+    public let worker: Worker
+
+    public init(head: RequestHead, stream: any HTTPFrontStream, route: WorkerRoute, worker: Worker) {
+        self.head = head
+        self.stream = stream
+        self.route = route
+        self.worker = worker
+    }
+}
+
+/// A protocol that clients speak. Adding one is a type that does this, its leg, and a line in the ingress's registry.
+public protocol FrontProtocol {
+    static var name: FrontProtocolName { get }
+    /// Whether a request speaks this protocol, by its head alone.
+    static func recognises(_ head: RequestHead) -> Bool
+    /// Answers the request: makes a leg, or refuses with an answer that says why.
+    static func accept(_ request: FrontRequest)
+    /// Answers a request that speaks this protocol and has no route.
+    static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream)
+}
+
+/// Answers that the bridge gives by itself.
+public enum LocalAnswer {
+    /// Sends a whole answer.
+    ///
+    /// - Parameter fields: without `:status` and `content-length`.
+    public static func send(
+        _ stream: any HTTPFrontStream, status: Int, fields: FieldBlock, body: ByteBuffer, isHead: Bool = false
+    ) {
+        var head = FieldBlock()
+        head.append(":status", String(status).utf8)
+        head.append("content-length", String(body.readableBytes).utf8)
+        head.append(fields)
+        guard body.readableBytes > 0, !isHead else { return stream.respond(head, endStream: true) }
+        stream.respond(head, endStream: false)
+        stream.write(body)
+        stream.finish(nil)
+    }
+
+    /// Sends a line of text.
+    public static func send(
+        _ stream: any HTTPFrontStream, status: Int, extra: FieldBlock = FieldBlock(), text: String
+    ) {
+        var fields = FieldBlock()
+        fields.append("content-type", "text/plain; charset=utf-8")
+        fields.append(extra)
+        send(stream, status: status, fields: fields, body: ByteBuffer(string: text + "\n"))
+    }
+}

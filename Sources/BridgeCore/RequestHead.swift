@@ -1,0 +1,70 @@
+// rtbridge: a request's head as the ingress hands it on.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+
+/// A request's head, the same for HTTP/1.1 and HTTP/2: pseudo-header fields first, names in lower case.
+public struct RequestHead {
+    public enum Version: Sendable { case http1, http2 }
+    public enum Method: Sendable { case get, post, options, head, other }
+
+    public let version: Version
+    public let method: Method
+    public let fields: FieldBlock
+    /// The path as it came, percent-encoding included, without the query.
+    public let path: ArraySlice<UInt8>
+    /// Without the question mark.
+    public let query: ArraySlice<UInt8>?
+    public let connection: ConnectionInfo
+
+    /// - Parameter fields: with `:method` and `:path`, and `:authority` where the request had one or a Host field.
+    public init(version: Version, fields: FieldBlock, connection: ConnectionInfo) {
+        self.version = version
+        self.fields = fields
+        self.connection = connection
+        method = Self.method(fields.first(":method") ?? [])
+        let target = fields.first(":path") ?? []
+        if let mark = target.firstIndex(of: UInt8(ascii: "?")) {
+            path = target[..<mark]
+            query = target[(mark + 1)...]
+        } else {
+            path = target
+            query = nil
+        }
+    }
+
+    /// The host that was asked for, in lower case, without a port; an IPv6 address keeps its brackets.
+    public var hostName: String {
+        let authority = (fields.string(":authority") ?? fields.string("host") ?? "").lowercased()
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            return String(authority[...end])
+        }
+        guard let colon = authority.lastIndex(of: ":") else { return authority }
+        return String(authority[..<colon])
+    }
+
+    private static func method(_ bytes: ArraySlice<UInt8>) -> Method {
+        bytes.withUnsafeBytes { bytes in
+            if FieldBytes.areEqual(bytes, "POST") { return .post }
+            if FieldBytes.areEqual(bytes, "GET") { return .get }
+            if FieldBytes.areEqual(bytes, "OPTIONS") { return .options }
+            if FieldBytes.areEqual(bytes, "HEAD") { return .head }
+            return .other
+        }
+    }
+}
+
+/// The connection that a request came in on.
+public final class ConnectionInfo: Sendable {
+    /// The listener's name.
+    public let listener: String
+    public let isTLS: Bool
+    /// The client's IP address, without a port.
+    public let client: String
+
+    public init(listener: String, isTLS: Bool, client: String) {
+        self.listener = listener
+        self.isTLS = isTLS
+        self.client = client
+    }
+}

@@ -1,0 +1,58 @@
+// rtbridge: routes as the workers use them.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeWire
+import NIOCore
+
+/// A back-end as one worker sees it: makes the back legs of exchanges.
+public protocol BackConnector: AnyObject {
+    func makeLeg() -> any BackLeg
+    /// Whether the back-end can be reached now: connects, and for gRPC waits for its SETTINGS.
+    /// Completes with nil, or with why not.
+    func probe(_ done: @escaping (Failure?) -> Void)
+    /// Closes what is idle, and all the rest as it ends.
+    func shutdown()
+}
+
+/// A route together with its worker's connector.
+public final class WorkerRoute {
+    public let config: Route
+    public let connector: any BackConnector
+    /// Pre-computed: see ``CORSPolicy``.
+    public let cors: CORSPolicy?
+    public let isBrief: Bool
+
+    public init(config: Route, connector: any BackConnector) {
+        self.config = config
+        self.connector = connector
+        cors = config.cors.map(CORSPolicy.init)
+        isBrief = config.errorDetail == .brief
+    }
+
+    public var name: String { config.name }
+}
+
+/// The routes of one listener, in the order of the file.
+public final class RouteTable {
+    private let routes: [(route: WorkerRoute, matcher: RouteMatcher)]
+
+    public init(_ routes: [WorkerRoute]) {
+        self.routes = routes.map { ($0, RouteMatcher($0.config.match)) }
+    }
+
+    /// The first route that matches, as the file says.
+    public func find(_ head: RequestHead, _ name: FrontProtocolName) -> WorkerRoute? {
+        for entry in routes where entry.matcher.matches(head, name) { return entry.route }
+        return nil
+    }
+
+    /// What this request would match if it spoke another protocol: for an error that names the right one.
+    public func protocols(at head: RequestHead) -> [FrontProtocolName] {
+        var names: [FrontProtocolName] = []
+        for entry in routes where entry.matcher.matchesPlace(head) {
+            names += entry.matcher.protocols.filter { !names.contains($0) }
+        }
+        return names
+    }
+}

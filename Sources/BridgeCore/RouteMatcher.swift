@@ -1,0 +1,50 @@
+// rtbridge: whether a request is meant by a route's match.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeWire
+
+/// A match with its strings as bytes, so that asking costs no allocation.
+struct RouteMatcher {
+    let protocols: [FrontProtocolName]
+    private let host: Match.Host?
+    private let path: [UInt8]?
+    private let prefix: [UInt8]?
+    private let headers: [Match.Field]
+
+    init(_ match: Match) {
+        protocols = match.protocols
+        host = match.host
+        headers = match.headers
+        var path = match.path
+        var prefix = match.pathPrefix
+        if let service = match.service {
+            // gRPC PROTOCOL-HTTP2.md: Path → ":path" "/" Service-Name "/" {method name}
+            if let method = match.method { path = "/\(service)/\(method)" } else { prefix = "/\(service)/" }
+        }
+        self.path = path.map { Array($0.utf8) }
+        self.prefix = prefix.map { Array($0.utf8) }
+    }
+
+    func matches(_ head: RequestHead, _ name: FrontProtocolName) -> Bool {
+        protocols.contains(name) && matchesPlace(head)
+    }
+
+    /// All but the protocol.
+    func matchesPlace(_ head: RequestHead) -> Bool {
+        if let path, !head.path.elementsEqual(path) { return false }
+        if let prefix, !head.path.starts(with: prefix) { return false }
+        if let host, !matchesHost(host, head) { return false }
+        return headers.allSatisfy { field in
+            head.fields.pairs.contains { $0.name == field.name && $0.value == field.value }
+        }
+    }
+
+    private func matchesHost(_ host: Match.Host, _ head: RequestHead) -> Bool {
+        let name = head.hostName
+        switch host {
+        case .exact(let expected): return name == expected
+        case .suffix(let suffix): return name.hasSuffix(suffix)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// rtbridge: one event loop and all that belongs to it alone.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeTelemetry
+import Logging
+import NIOCore
+
+/// Something that gathers output and sends it at the end of the event loop's tick.
+public protocol TickFlushable: AnyObject {
+    func flushAtTickEnd()
+}
+
+/// One event loop, its clock, timers, back-ends and counters. Workers share nothing that changes.
+public final class Worker {
+    public let eventLoop: any EventLoop
+    public let index: Int
+    public let logger: Logger
+    public let accessLog: AccessLog?
+    public private(set) var timers: TimerWheel!
+    /// The time of the event that is being handled; brought up to date once a read, not once a call.
+    public private(set) var now = NIODeadline.now()
+    public var random = SystemRandomNumberGenerator()
+    public private(set) var isDraining = false
+
+    let accessLines = AccessLines()
+    private var dirty: [any TickFlushable] = []
+    private var isFlushScheduled = false
+
+    public init(eventLoop: any EventLoop, index: Int, logger: Logger, accessLog: AccessLog?) {
+        self.eventLoop = eventLoop
+        self.index = index
+        self.logger = logger
+        self.accessLog = accessLog
+        timers = TimerWheel(eventLoop: eventLoop) { [unowned self] in refreshClock() }
+    }
+
+    /// Called where an event comes in from the outside.
+    public func refreshClock() { now = .now() }
+
+    /// Sees that `connection` is flushed once, after all events of this tick were handled. A connection marks itself
+    /// once and again only after it was flushed.
+    public func flushAtTickEnd(_ connection: any TickFlushable) {
+        dirty.append(connection)
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        eventLoop.assumeIsolated().execute { self.flushDirty() }
+    }
+
+    private func flushDirty() {
+        isFlushScheduled = false
+        var connections: [any TickFlushable] = []
+        swap(&connections, &dirty)
+        for connection in connections { connection.flushAtTickEnd() }
+        guard dirty.isEmpty else { return }
+        connections.removeAll(keepingCapacity: true)
+        swap(&connections, &dirty)
+    }
+
+    public func startDraining() { isDraining = true }
+}
+
+@available(*, unavailable)
+extension Worker: Sendable {}

@@ -1,0 +1,103 @@
+// rtbridge: native gRPC as a front protocol.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgeWire
+import NIOCore
+
+/// gRPC over HTTP/2 (gRPC PROTOCOL-HTTP2.md), passed through.
+public enum GRPCFront: FrontProtocol {
+    public static let name = FrontProtocolName.grpc
+
+    public static func recognises(_ head: RequestHead) -> Bool {
+        head.fields.first("content-type").map { GRPCWebContentType.isNative($0) } ?? false
+    }
+
+    public static func accept(_ request: FrontRequest) {
+        guard request.head.version == .http2 else {
+            return LocalAnswer.send(
+                request.stream, status: 505, text: "gRPC needs HTTP/2; over HTTP/1.1 use application/grpc-web.")
+        }
+        guard request.head.method == .post else { return refuseMethod(request.stream) }
+        let dialect = NativeDialect(request.head, maxMessageBytes: request.route.config.maxMessageBytes)
+        GRPCFrontLeg(request, dialect).start()
+    }
+
+    public static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        guard head.version == .http2 else {
+            return LocalAnswer.send(stream, status: 404, text: "No route matches this path.")
+        }
+        sendNoRoute(head, stream, contentType: "application/grpc")
+    }
+
+    static func refuseMethod(_ stream: any HTTPFrontStream) {
+        var extra = FieldBlock()
+        extra.append("allow", "POST, OPTIONS")
+        LocalAnswer.send(stream, status: 405, extra: extra, text: "gRPC calls are made with POST.")
+    }
+
+    /// A call that no route takes is UNIMPLEMENTED, in the way that a client of gRPC understands.
+    static func sendNoRoute(_ head: RequestHead, _ stream: any HTTPFrontStream, contentType: String) {
+        let path = String(decoding: head.path, as: UTF8.self)
+        var fields = FieldBlock()
+        fields.append(":status", "200")
+        fields.append("content-type", contentType.utf8)
+        if head.version == .http1 { fields.append("content-length", "0") }
+        let code = Int(GRPCStatusCode.unimplemented.rawValue)
+        fields.append(GRPCFields.trailers(code: code, message: "no route matches \(path)"))
+        stream.respond(fields, endStream: true)
+    }
+}
+
+/// Frames go through as they are; only their lengths are looked at.
+struct NativeDialect: GRPCDialect {
+    static var frontName: String { "grpc" }
+
+    let backContentType: String
+    var frontContentType: String
+    private var requestScanner: GRPCFrameScanner
+    private var responseScanner: GRPCFrameScanner
+
+    init(_ head: RequestHead, maxMessageBytes: Int) {
+        backContentType = head.fields.string("content-type") ?? "application/grpc"
+        frontContentType = backContentType
+        requestScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
+        responseScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
+    }
+
+    var isInsideFrame: Bool { !responseScanner.isAtBoundary }
+
+    mutating func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+        try requestScanner.scan(bytes)
+        return bytes
+    }
+
+    mutating func requestEnded() throws(GRPCFrameError) {
+        guard requestScanner.isAtBoundary else {
+            throw GRPCFrameError(status: GRPCStatus(.internal, "the request ends within a message"))
+        }
+    }
+
+    mutating func responseBegan(_ head: FieldBlock) -> Bool {
+        if let type = head.string("content-type") { frontContentType = type }
+        return true
+    }
+
+    mutating func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+        try responseScanner.scan(bytes)
+        return bytes
+    }
+
+    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock) {
+        var fields = FieldBlock()
+        GRPCFields.copyResponse(trailers, into: &fields)
+        stream.finish(fields)
+    }
+}
+
+extension GRPCFrameScanner {
+    mutating func scan(_ bytes: ByteBuffer) throws(GRPCFrameError) {
+        try bytes.withUnsafeReadableBytes { (bytes) throws(GRPCFrameError) in try scan(bytes) }
+    }
+}

@@ -1,0 +1,195 @@
+// rtbridge: the client's side of a gRPC call, native or for browsers.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeTelemetry
+import BridgeWire
+import NIOCore
+
+/// One call. The dialect says how bytes and trailers look; what happens when is the same for both.
+///
+/// ```
+/// asking ──backOpened──▶ answering ──finish | fail | refuse──▶ over
+///    └──────finish (trailers only) | fail | refuse───────────▶
+/// ```
+final class GRPCFrontLeg<Dialect: GRPCDialect> {
+    private enum Phase { case asking, answering, over }
+
+    private let request: FrontRequest
+    private let stream: any HTTPFrontStream
+    private let startedAt: NIODeadline
+    private var dialect: Dialect
+    private var exchange: Exchange!
+    private var phase = Phase.asking
+    /// Bytes of the request that the back-end's side has not taken yet, as they came on the wire.
+    private var untaken = 0
+
+    init(_ request: FrontRequest, _ dialect: Dialect) {
+        self.request = request
+        self.dialect = dialect
+        stream = request.stream
+        startedAt = request.worker.now
+    }
+
+    /// Begins the call.
+    func start() {
+        let head = request.head
+        let fields = GRPCFields.request(head, contentType: dialect.backContentType)
+        exchange = Exchange(
+            front: self, request: fields, client: head.connection.client, route: request.route,
+            worker: request.worker)
+        stream.handler = self
+        let timeout: Duration?
+        if let value = head.fields.first("grpc-timeout") {
+            timeout = GRPCTimeout.parse(value)
+            guard timeout != nil else {
+                return refuse(GRPCStatus(.internal, "grpc-timeout is not digits and one of H M S m u n"))
+            }
+        } else {
+            timeout = nil
+        }
+        let timeouts = request.route.config.timeouts
+        var deadline = timeout ?? timeouts.deadline
+        if let longest = timeouts.maxDeadline { deadline = min(deadline ?? longest, longest) }
+        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: timeouts.idle)
+    }
+
+    /// Ends a call that cannot go on because of what one side sent.
+    private func refuse(_ status: GRPCStatus, origin: Failure.Origin = .front) {
+        guard phase != .over else { return }
+        let code = Int(status.code.rawValue)
+        let kind: Failure.Kind = status.code == .resourceExhausted ? .messageTooBig : .protocolViolation
+        let failure = Failure(kind, origin, .body, status.message, grpcCode: code)
+        end(code: code, message: "route \(request.route.name): \(status.message)", failure)
+        exchange.frontAborted(failure)
+    }
+
+    private func end(code: Int, message: String, _ failure: Failure?) {
+        let trailers = GRPCFields.trailers(code: code, message: message)
+        let wasInsideFrame = phase == .answering && dialect.isInsideFrame
+        if wasInsideFrame { stream.reset() } else { end(trailers) }
+        note(code: String(code), failure)
+        phase = .over
+    }
+
+    private func end(_ trailers: FieldBlock) {
+        switch phase {
+        case .asking: respondTrailersOnly(trailers)
+        case .answering: dialect.end(stream, trailers)
+        case .over: break
+        }
+    }
+
+    private func respondTrailersOnly(_ trailers: FieldBlock) {
+        var fields = responseHead()
+        GRPCFields.copyResponse(GRPCFields.sanitised(trailers), into: &fields)
+        if request.head.version == .http1 { fields.append("content-length", "0") }
+        addCORS(&fields)
+        stream.respond(fields, endStream: true)
+    }
+
+    private func responseHead() -> FieldBlock {
+        var fields = FieldBlock()
+        fields.reserveCapacity(fields: 12, bytes: 320)
+        fields.append(":status", "200")
+        fields.append("content-type", dialect.frontContentType.utf8)
+        return fields
+    }
+
+    private func addCORS(_ fields: inout FieldBlock) {
+        guard let cors = request.route.cors, let origin = cors.allowedOrigin(request.head.fields) else { return }
+        let names = GRPCFields.names(fields)
+        cors.decorate(&fields, origin: origin, exposing: names)
+    }
+
+    private func note(code: String, _ failure: Failure?) {
+        let request = request
+        let exchange = exchange!
+        request.worker.note(
+            AccessRecord(
+                route: request.route.name, front: Dialect.frontName, client: request.head.connection.client,
+                path: String(decoding: request.head.path, as: UTF8.self), status: code,
+                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
+                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
+                duration: .nanoseconds((NIODeadline.now() - startedAt).nanoseconds)))
+    }
+}
+
+extension GRPCFrontLeg: FrontLeg {
+    var isWritable: Bool { stream.isWritable }
+
+    func backOpened(_ head: FieldBlock?) {
+        guard phase == .asking else { return }
+        phase = .answering
+        let head = head ?? FieldBlock()
+        let keepsEncoding = dialect.responseBegan(head)
+        var fields = responseHead()
+        GRPCFields.copyResponse(head, into: &fields, keepsEncoding: keepsEncoding)
+        addCORS(&fields)
+        stream.respond(fields, endStream: false)
+    }
+
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard phase == .answering else { return }
+        do throws(GRPCFrameError) {
+            stream.write(try dialect.responseBody(bytes))
+        } catch {
+            refuse(error.status, origin: .back)
+        }
+    }
+
+    func finish(_ trailers: FieldBlock?) {
+        guard phase != .over else { return }
+        let trailers = trailers ?? FieldBlock()
+        if phase == .answering, dialect.isInsideFrame { stream.reset() } else { end(trailers) }
+        note(code: trailers.string("grpc-status") ?? "2", nil)
+        phase = .over
+    }
+
+    func fail(_ failure: Failure) {
+        guard phase != .over else { return }
+        let message = failure.message(route: request.route.name, isBrief: request.route.isBrief)
+        end(code: failure.grpcStatusCode, message: message, failure)
+    }
+
+    func taken() {
+        guard untaken > 0 else { return }
+        stream.consume(untaken)
+        untaken = 0
+    }
+}
+
+extension GRPCFrontLeg: HTTPFrontHandler {
+    func requestBody(_ bytes: ByteBuffer) {
+        guard phase != .over else { return stream.consume(bytes.readableBytes) }
+        untaken += bytes.readableBytes
+        do throws(GRPCFrameError) {
+            exchange.frontBody(try dialect.requestBody(bytes))
+        } catch {
+            refuse(error.status)
+        }
+    }
+
+    func requestEnded(_ trailers: FieldBlock?) {
+        guard phase != .over else { return }
+        do throws(GRPCFrameError) {
+            try dialect.requestEnded()
+            exchange.frontEnded()
+        } catch {
+            refuse(error.status)
+        }
+    }
+
+    func requestAborted(_ reason: String) {
+        guard phase != .over else { return }
+        phase = .over
+        let failure = Failure(.aborted, .front, .body, reason)
+        note(code: "1", failure)
+        exchange.frontAborted(failure)
+    }
+
+    func responseWritable() { exchange.frontWritable() }
+
+    /// Calls end by themselves; the drain's bound ends those that do not.
+    func drain() {}
+}

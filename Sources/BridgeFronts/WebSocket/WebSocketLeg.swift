@@ -1,0 +1,279 @@
+// rtbridge: the client's side of a WebSocket session.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgeTelemetry
+import BridgeWire
+import NIOCore
+
+/// One session. The handshake is answered once the back-end is reached, so that a refusal stays a clean HTTP error.
+///
+/// ```
+/// asking ──backOpened: 101──▶ open ──finish · fail · drain: close sent──▶ closing ──client's close──▶ over
+///    └──fail: HTTP error──▶ over └──client's close or violation: answered──────────────────────────▶ over
+/// ```
+/// While closing, what the client still sends goes to the back-end: no byte is lost because the other side was first.
+final class WebSocketLeg {
+    private enum Phase { case asking, open, closing, over }
+
+    /// How long a client may take to answer a close frame, before the connection is closed under it.
+    static let closeTime = TimeAmount.seconds(10)
+    /// Above this a payload is written by itself after its header, and not copied.
+    static let maximumCopiedPayload = 4 * 1024
+
+    private let request: FrontRequest
+    private let stream: any HTTPFrontStream
+    private let accept: String
+    private let subprotocol: String?
+    private let startedAt: NIODeadline
+    private let wantsMessages: Bool
+    private var decoder: WebSocketDecoder
+    private var message = ByteBuffer()
+    private var exchange: Exchange!
+    private var phase = Phase.asking
+    /// Bytes on the wire that were not let in again yet, and whether the back-end's side will say when.
+    private var untaken = 0
+    private var hasUntakenData = false
+    private var pinger: WebSocketPinger?
+    private var closeTimer: WheelTimer?
+    private var closeCode: UInt16 = 1006
+    private var failure: Failure?
+
+    init(_ request: FrontRequest, accept: String, subprotocol: String?) {
+        self.request = request
+        self.accept = accept
+        self.subprotocol = subprotocol
+        stream = request.stream
+        startedAt = request.worker.now
+        let route = request.route.config
+        wantsMessages = route.backend.protocol == .udp
+        let limit = wantsMessages ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
+        decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
+    }
+
+    func start() {
+        let route = request.route
+        exchange = Exchange(
+            front: self, request: request.head.fields, client: request.head.connection.client, route: route,
+            worker: request.worker)
+        stream.handler = self
+        exchange.open(deadline: nil, idle: wantsMessages ? route.config.udp.idle : route.config.timeouts.idle)
+    }
+
+    // MARK: Events of the decoder
+
+    private func decode() {
+        do throws(WebSocketViolation) {
+            while phase == .open || phase == .closing, let event = try decoder.next() { received(event) }
+        } catch {
+            violated(error)
+        }
+    }
+
+    private func received(_ event: WebSocketEvent) {
+        switch event {
+        case .data(let bytes, _, let endsMessage):
+            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes) }
+        case .ping(let payload):
+            // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
+            // its pongs gets no more of them.
+            if phase == .open, stream.isWritable { write(.pong, payload) }
+        case .pong:
+            exchange.noteActivity()
+        case .close(let code, let reason):
+            clientClosed(code, reason)
+        }
+    }
+
+    /// One message is one datagram.
+    private func collect(_ bytes: ByteBuffer, _ endsMessage: Bool) {
+        guard !endsMessage || message.readableBytes > 0 else { return forward(bytes, .endsMessage) }
+        message.writeImmutableBuffer(bytes)
+        guard endsMessage else { return }
+        let whole = message
+        message = ByteBuffer()
+        forward(whole, .endsMessage)
+    }
+
+    private func forward(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
+        hasUntakenData = true
+        exchange.frontBody(bytes, flags)
+    }
+
+    /// RFC 6455 §5.5.1: "the endpoint typically echos the status code it received".
+    private func clientClosed(_ code: WebSocketCloseCode?, _ reason: String) {
+        if phase == .open {
+            closeCode = code?.rawValue ?? WebSocketCloseCode.noStatusReceived.rawValue
+            writeClose(code)
+        }
+        leave()
+    }
+
+    private func violated(_ violation: WebSocketViolation) {
+        let kind: Failure.Kind = violation.closeCode == .messageTooBig ? .messageTooBig : .protocolViolation
+        failure = Failure(kind, .front, .body, violation.reason)
+        if phase == .open {
+            closeCode = violation.closeCode.rawValue
+            writeClose(violation.closeCode, violation.reason)
+        }
+        leave()
+    }
+
+    // MARK: Sending
+
+    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
+        let count = payload.readableBytes
+        let copied = count <= Self.maximumCopiedPayload
+        var frame = ByteBuffer()
+        frame.reserveCapacity(WebSocketEncoder.maximumHeaderLength + (copied ? count : 0))
+        if copied {
+            WebSocketEncoder.writeFrame(opcode: opcode, payload: payload, into: &frame)
+            stream.write(frame)
+        } else {
+            WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: count, into: &frame)
+            stream.write(frame)
+            stream.write(payload)
+        }
+    }
+
+    private func writeClose(_ code: WebSocketCloseCode?, _ reason: String = "") {
+        var frame = ByteBuffer()
+        WebSocketEncoder.writeClose(code: code, reason: reason, into: &frame)
+        stream.write(frame)
+    }
+
+    // MARK: Ends
+
+    /// Says the end first, and waits for the client's close frame (RFC 6455 §7.1.2).
+    private func startClosing(_ code: WebSocketCloseCode, _ reason: String) {
+        guard phase == .open else { return }
+        phase = .closing
+        closeCode = code.rawValue
+        writeClose(code, reason)
+        pinger?.stop()
+        closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.closeTime, self)
+    }
+
+    /// Both close frames went, or the client is gone: the back-end gets what is under way, and the session is over.
+    private func leave() {
+        guard phase != .over else { return }
+        phase = .over
+        pinger?.stop()
+        closeTimer?.cancel()
+        exchange.frontClosed()
+        stream.finish(nil)
+        note()
+    }
+
+    private func answerError(_ failure: Failure) {
+        phase = .over
+        let route = request.route
+        let text = failure.message(route: route.name, isBrief: route.isBrief)
+        closeCode = UInt16(failure.httpStatus)
+        LocalAnswer.send(stream, status: failure.httpStatus, text: text)
+        note()
+    }
+
+    private func note() {
+        let (request, exchange) = (request, exchange!)
+        request.worker.note(
+            AccessRecord(
+                route: request.route.name, front: "websocket", client: request.head.connection.client,
+                path: String(decoding: request.head.path, as: UTF8.self), status: String(closeCode),
+                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
+                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
+                duration: .nanoseconds((NIODeadline.now() - startedAt).nanoseconds)))
+    }
+}
+
+extension WebSocketLeg: FrontLeg {
+    var isWritable: Bool { stream.isWritable }
+
+    func backOpened(_ head: FieldBlock?) {
+        guard phase == .asking else { return }
+        phase = .open
+        var fields = FieldBlock()
+        fields.append(":status", "101")
+        fields.append("upgrade", "websocket")
+        fields.append("connection", "Upgrade")
+        fields.append("sec-websocket-accept", accept.utf8)
+        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        stream.openTunnel(fields)
+        let options = request.route.config.websocket
+        guard phase == .open, let interval = options.pingInterval else { return }
+        pinger = WebSocketPinger(request.worker, interval: interval, timeout: options.pongTimeout) { [unowned self] in
+            pingerFired($0)
+        }
+    }
+
+    private func pingerFired(_ event: WebSocketPinger.Event) {
+        switch event {
+        case .sendPing: if stream.isWritable { write(.ping, ByteBuffer()) }
+        case .silent:
+            failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
+            stream.reset()
+            leave()
+        }
+    }
+
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard phase == .open else { return }
+        write(flags.contains(.text) ? .text : .binary, bytes)
+    }
+
+    func finish(_ trailers: FieldBlock?) { startClosing(.normalClosure, "the back-end closed the connection") }
+
+    func fail(_ failure: Failure) {
+        self.failure = failure
+        switch phase {
+        case .asking: answerError(failure)
+        case .open:
+            let route = request.route
+            let code = WebSocketCloseCode(rawValue: failure.closeCode)
+            startClosing(code, failure.message(route: route.name, isBrief: route.isBrief))
+        case .closing, .over: break
+        }
+    }
+
+    func taken() {
+        hasUntakenData = false
+        guard untaken > 0 else { return }
+        stream.consume(untaken)
+        untaken = 0
+    }
+}
+
+extension WebSocketLeg: HTTPFrontHandler {
+    func requestBody(_ bytes: ByteBuffer) {
+        pinger?.heard()
+        guard phase != .over else { return stream.consume(bytes.readableBytes) }
+        untaken += bytes.readableBytes
+        decoder.append(bytes)
+        decode()
+        // Control frames alone, or no one left to take anything: nobody else would let more in.
+        if !hasUntakenData || exchange.isOver { taken() }
+    }
+
+    func requestEnded(_ trailers: FieldBlock?) {
+        guard phase == .open || phase == .closing else { return }
+        leave()
+    }
+
+    func requestAborted(_ reason: String) {
+        guard phase != .over else { return }
+        if phase != .closing { failure = Failure(.aborted, .front, .body, reason) }
+        leave()
+    }
+
+    func responseWritable() { exchange.frontWritable() }
+
+    func drain() {
+        startClosing(.goingAway, "rtbridge is shutting down")
+    }
+}
+
+extension WebSocketLeg: WheelTimerTarget {
+    /// The client did not answer our close frame.
+    func timerFired(_ timer: WheelTimer) { leave() }
+}

@@ -1,0 +1,109 @@
+// rtbridge: a request over HTTP/1.1.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import NIOCore
+import NIOHTTP1
+
+/// One request and its answer on an ``HTTP1Connection``.
+final class HTTP1Stream {
+    private enum Body { case none, chunked, plain }
+
+    var handler: (any HTTPFrontHandler)?
+    var hasRequestEnded = false
+    /// The answer is complete.
+    private(set) var hasAnswered = false
+    /// The connection must end after the answer.
+    var closesAfterwards: Bool
+    /// The answer said `connection: close`.
+    private(set) var saidClose = false
+
+    private let connection: HTTP1Connection
+    private let isHTTP10: Bool
+    private let isHead: Bool
+    /// Whether a body is announced; without one the request ends with its head.
+    let hasBody: Bool
+    private var body = Body.none
+    private var isHeadSent = false
+    private var isTunnel = false
+
+    init(_ connection: HTTP1Connection, _ head: HTTPRequestHead) {
+        self.connection = connection
+        isHTTP10 = head.version.major == 1 && head.version.minor == 0
+        isHead = head.method == .HEAD
+        hasBody = head.headers.contains(name: "transfer-encoding")
+            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
+        // After a request that could be upgraded the decoder reads no further request.
+        closesAfterwards = !head.isKeepAlive || head.headers.contains(name: "upgrade") || head.method == .CONNECT
+    }
+}
+
+extension HTTP1Stream: HTTPFrontStream {
+    var isWritable: Bool { connection.isWritable }
+
+    func respond(_ fields: FieldBlock, endStream: Bool) {
+        guard !isHeadSent else { return }
+        isHeadSent = true
+        let hasLength = fields.contains("content-length")
+        let status = fields.string(":status") ?? "500"
+        let mayHaveBody = status != "204" && status != "304"
+        saidClose = connection.closesAfterAnswer
+        if !endStream {
+            body = hasLength ? .plain : .chunked
+            // RFC 9112 §6.1: a server must not send transfer codings to HTTP/1.0: the end of the connection is the end.
+            if body == .chunked, isHTTP10 {
+                body = .plain
+                saidClose = true
+            }
+        }
+        connection.append { buffer in
+            HTTP1Fields.writeHead(status, fields, into: &buffer)
+            if endStream, !hasLength, mayHaveBody { buffer.writeStaticString("content-length: 0\r\n") }
+            if body == .chunked { buffer.writeStaticString("transfer-encoding: chunked\r\n") }
+            if saidClose { buffer.writeStaticString("connection: close\r\n") }
+            if !saidClose, isHTTP10 { buffer.writeStaticString("connection: keep-alive\r\n") }
+            buffer.writeStaticString("\r\n")
+        }
+        if endStream { ended() }
+    }
+
+    func openTunnel(_ fields: FieldBlock) {
+        guard !isHeadSent else { return }
+        isHeadSent = true
+        isTunnel = true
+        connection.append { buffer in
+            HTTP1Fields.writeHead("101", fields, into: &buffer)
+            buffer.writeStaticString("\r\n")
+        }
+        connection.becomeTunnel()
+    }
+
+    func write(_ bytes: ByteBuffer) {
+        guard isHeadSent, !hasAnswered, bytes.readableBytes > 0 else { return }
+        guard body == .chunked else { return connection.send(bytes) }
+        connection.append { HTTP1Fields.writeChunkHeader(bytes.readableBytes, into: &$0) }
+        connection.send(bytes)
+        connection.append { $0.writeStaticString("\r\n") }
+    }
+
+    func finish(_ trailers: FieldBlock?) {
+        guard isHeadSent, !hasAnswered else { return }
+        if body == .chunked { connection.append { $0.writeStaticString("0\r\n\r\n") } }
+        ended()
+    }
+
+    func reset() {
+        hasAnswered = true
+        handler = nil
+        connection.abort()
+    }
+
+    func consume(_ count: Int) { connection.consume(count) }
+
+    private func ended() {
+        hasAnswered = true
+        if !isTunnel { handler = nil }
+        connection.answerEnded()
+    }
+}

@@ -1,0 +1,164 @@
+// rtbridge: a client's HTTP/2 connection.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import HTTP2Session
+import NIOCore
+
+/// Drives one session in the front role; its streams are plain objects.
+final class HTTP2Connection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let ingress: Ingress
+    private let info: ConnectionInfo
+    private let session: HTTP2Session
+    private var output = HTTP2Output()
+    private var context: ChannelHandlerContext?
+    private var isDirty = false
+    private var isDraining = false
+    private var idleTimer: WheelTimer?
+    private var lastActivity = NIODeadline.now()
+
+    init(ingress: Ingress, info: ConnectionInfo) {
+        self.ingress = ingress
+        self.info = info
+        var options = HTTP2Options()
+        options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
+        options.maxHeaderListSize = UInt32(clamping: ingress.listener.limits.maxHeaderBytes)
+        session = HTTP2Session(role: .front, options: options)
+        session.delegate = self
+    }
+
+    private var worker: Worker { ingress.worker }
+
+    // MARK: Lifecycle
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        ingress.opened(self)
+        http2HasOutput()
+        armIdleTimer()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { lost() }
+    func handlerRemoved(context: ChannelHandlerContext) { lost() }
+
+    private func lost() {
+        guard context != nil else { return }
+        worker.refreshClock()
+        context = nil
+        idleTimer?.cancel()
+        ingress.closed(self)
+        session.connectionLost(.cancel)
+    }
+
+    // MARK: Inbound
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        worker.refreshClock()
+        lastActivity = worker.now
+        do throws(HTTP2SessionError) {
+            try session.receive(unwrapInboundIn(data))
+        } catch {
+            worker.logger.debug(
+                "HTTP/2 connection broken by its client",
+                metadata: ["client.address": "\(info.client)", "reason": "\(error)"])
+            flushAtTickEnd()
+            self.context?.close(promise: nil)
+        }
+        http2HasOutput()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable else { return }
+        worker.refreshClock()
+        http2HasOutput()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A client that says nothing more can be answered no more: HTTP/2 needs both directions for its windows.
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func streamClosed() {
+        lastActivity = worker.now
+        if isDraining { http2HasOutput() }
+    }
+
+    // MARK: Idle
+
+    private func armIdleTimer() {
+        guard let idle = ingress.listener.limits.idleTimeout else { return }
+        idleTimer = worker.timers.schedule(at: worker.now + TimeAmount(idle), self)
+    }
+}
+
+extension HTTP2Connection: HTTP2SessionDelegate {
+    func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {
+        let front = HTTP2FrontStream(stream, connection: self)
+        stream.delegate = front
+        guard !isTooLarge else {
+            let limit = ingress.listener.limits.maxHeaderBytes
+            return LocalAnswer.send(
+                front, status: 431, text: "Header fields of more than \(limit) bytes (limits.maxHeaderBytes).")
+        }
+        let head = RequestHead(version: .http2, fields: fields, connection: info)
+        ingress.dispatch(head, front)
+        if endStream { front.http2Ended() }
+    }
+
+    func http2Settings() {}
+    func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode) {}
+
+    /// The answer to the PING that followed the first GOAWAY: now the client knows, and the second one can name the
+    /// last stream (RFC 9113 §6.8).
+    func http2PingAcknowledged() {
+        if isDraining { session.goaway(.noError) }
+    }
+
+    func http2HasOutput() {
+        guard !isDirty else { return }
+        isDirty = true
+        worker.flushAtTickEnd(self)
+    }
+}
+
+extension HTTP2Connection: TickFlushable {
+    func flushAtTickEnd() {
+        isDirty = false
+        guard let context else { return }
+        do throws(HTTP2SessionError) {
+            try output.flush(session, context)
+        } catch {
+            return context.close(promise: nil)
+        }
+        if session.isOver { context.close(promise: nil) }
+    }
+}
+
+extension HTTP2Connection: WheelTimerTarget {
+    func timerFired(_ timer: WheelTimer) {
+        guard let idle = ingress.listener.limits.idleTimeout else { return }
+        guard session.streamCount == 0, worker.now - lastActivity >= TimeAmount(idle) else { return armIdleTimer() }
+        session.terminate(.noError)
+    }
+}
+
+extension HTTP2Connection: DrainableConnection {
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        session.announceShutdown()
+        session.ping()
+        session.forEachStream { ($0.delegate as? HTTP2FrontStream)?.handler?.drain() }
+    }
+
+    func closeNow() {
+        session.terminate(.noError)
+        flushAtTickEnd()
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,52 @@
+// rtbridge: a request over a stream of HTTP/2.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import HTTP2Session
+import NIOCore
+
+/// Stands between a session's stream and the leg that answers it.
+final class HTTP2FrontStream {
+    var handler: (any HTTPFrontHandler)?
+    private let stream: HTTP2Stream
+    private let connection: HTTP2Connection
+
+    init(_ stream: HTTP2Stream, connection: HTTP2Connection) {
+        self.stream = stream
+        self.connection = connection
+    }
+}
+
+extension HTTP2FrontStream: HTTPFrontStream {
+    /// The stream's own queue is the bound: a connection that is full leaves it waiting.
+    var isWritable: Bool { stream.isWritable }
+
+    func respond(_ fields: FieldBlock, endStream: Bool) { stream.respond(fields, endStream: endStream) }
+
+    func openTunnel(_ fields: FieldBlock) { stream.respond(fields, endStream: false) }
+
+    func write(_ bytes: ByteBuffer) { stream.write(bytes) }
+    func finish(_ trailers: FieldBlock?) { stream.finish(trailers) }
+    func reset() { stream.reset(.internalError) }
+    func consume(_ count: Int) { stream.consume(count) }
+}
+
+extension HTTP2FrontStream: HTTP2StreamDelegate {
+    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {}
+
+    func http2Body(_ bytes: ByteBuffer) {
+        guard let handler else { return stream.consume(bytes.readableBytes) }
+        handler.requestBody(bytes)
+    }
+
+    func http2Ended() { handler?.requestEnded(nil) }
+    func http2Writable() { handler?.responseWritable() }
+
+    func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
+        let handler = handler
+        self.handler = nil
+        handler?.requestAborted("the client reset the stream: \(errorCode)")
+        connection.streamClosed()
+    }
+}

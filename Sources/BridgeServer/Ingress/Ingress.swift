@@ -1,0 +1,107 @@
+// rtbridge: from a request's head to who answers it.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgeFronts
+import BridgeWire
+import NIOCore
+
+/// One listener as one worker sees it: its routes, and what the bridge answers there by itself.
+final class Ingress {
+    /// The protocols that clients may speak, in the order in which they are recognised.
+    private let fronts: [any FrontProtocol.Type] = [GRPCWebFront.self, GRPCFront.self, WebSocketFront.self]
+
+    let worker: Worker
+    let listener: ListenerShared
+    private let table: RouteTable
+    /// Paths that the bridge answers itself, health among them.
+    private let local: LocalPages?
+    /// `grpc.health.v1`, where this listener answers it.
+    private let healthRoute: WorkerRoute?
+    private var refusedConnections = 0
+    /// Connections that are open here, to be told of a drain.
+    private var connections: [ObjectIdentifier: any DrainableConnection] = [:]
+
+    init(
+        worker: Worker, listener: ListenerShared, routes: [WorkerRoute], local: LocalPages?, healthRoute: WorkerRoute?
+    ) {
+        self.worker = worker
+        self.listener = listener
+        table = RouteTable(routes)
+        self.local = local
+        self.healthRoute = healthRoute
+    }
+
+    /// Finds who answers. Afterwards `stream.handler` is set, or the answer is on its way already.
+    func dispatch(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        if let local, local.answer(head, stream) { return }
+        if CORSPolicy.isPreflight(head) { return answerPreflight(head, stream) }
+        for front in fronts where front.recognises(head) {
+            if let route = healthRoute, Self.isHealthCall(head), front.name != .websocket {
+                return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+            }
+            guard let route = table.find(head, front.name) else { return refuse(front, head, stream) }
+            return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+        }
+        refuseUnknown(head, stream, speaks: nil)
+    }
+
+    private static func isHealthCall(_ head: RequestHead) -> Bool {
+        head.path.withUnsafeBytes { FieldBytes.hasPrefix($0, "/grpc.health.v1.Health/") }
+    }
+
+    private func answerPreflight(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        guard let route = table.find(head, .grpcWeb) ?? (Self.isHealthCall(head) ? healthRoute : nil) else {
+            return LocalAnswer.send(stream, status: 404, text: "No gRPC-Web route matches this path.")
+        }
+        GRPCWebFront.answerPreflight(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+    }
+
+    private func refuse(_ front: any FrontProtocol.Type, _ head: RequestHead, _ stream: any HTTPFrontStream) {
+        let others = table.protocols(at: head)
+        guard front.name == .grpc, !others.isEmpty else { return front.refuse(head, stream) }
+        refuseUnknown(head, stream, speaks: front.name)
+    }
+
+    /// The request speaks a protocol that no route here takes: say which one this place wants.
+    private func refuseUnknown(_ head: RequestHead, _ stream: any HTTPFrontStream, speaks: FrontProtocolName?) {
+        let wanted = table.protocols(at: head)
+        if wanted.contains(.grpcWeb) { return GRPCWebFront.refuseOther(head, stream) }
+        if wanted.contains(.websocket) { return WebSocketFront.refuseOther(stream) }
+        if wanted.contains(.grpc) {
+            return LocalAnswer.send(stream, status: 415, text: "This path takes gRPC (application/grpc) alone.")
+        }
+        LocalAnswer.send(stream, status: 404, text: "No route matches this path.")
+    }
+
+    // MARK: Connections
+
+    /// A connection found the listener full. Said at once, and then now and again.
+    func noteRefusedConnection() {
+        defer { refusedConnections += 1 }
+        guard refusedConnections % 1000 == 0 else { return }
+        worker.logger.warning(
+            "connection refused: limits.maxConnections are open",
+            metadata: ["listener.name": "\(listener.name)", "count": "\(refusedConnections + 1)"])
+    }
+
+    func opened(_ connection: any DrainableConnection) { connections[ObjectIdentifier(connection)] = connection }
+
+    func closed(_ connection: any DrainableConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+    }
+
+    func drain() { for connection in connections.values { connection.drain() } }
+
+    func closeAll() { for connection in connections.values { connection.closeNow() } }
+
+    var isEmpty: Bool { connections.isEmpty }
+}
+
+/// A client's connection, as the drain sees it.
+protocol DrainableConnection: AnyObject {
+    /// Ends as soon as what is in flight has ended.
+    func drain()
+    func closeNow()
+}

@@ -1,0 +1,37 @@
+// rtbridge: why the bridge could not start.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import NIOCore
+import NIOOpenSSL
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Nothing was started, and this is why: where, what, and how to mend it.
+public struct BridgeStartError: Error, CustomStringConvertible {
+    public let description: String
+
+    static func bind(_ config: Listener, _ error: any Error) -> BridgeStartError {
+        let address: String
+        switch config.address {
+        case .host(let host, let port): address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+        let reason: String
+        var hint = "Give listeners.\(config.name).address an address of this machine and a port that is free."
+        switch (error as? IOError)?.errnoCode {
+        case .some(EADDRINUSE): reason = "the address is in use by another process"
+        case .some(EADDRNOTAVAIL): reason = "this machine has no such address"
+        case .some(EACCES):
+            reason = "not permitted"
+            hint = "Ports below 1024 need the capability CAP_NET_BIND_SERVICE; or choose a higher port."
+        default: reason = "\(error)"
+        }
+        return BridgeStartError(description: "listeners.\(config.name).address: \(address): \(reason)\n  \(hint)")
+    }
+
+    static func tls(_ listener: String, _ error: TLSError) -> BridgeStartError {
+        BridgeStartError(description: "listeners.\(listener).tls: \(error)")
+    }
+}

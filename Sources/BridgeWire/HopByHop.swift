@@ -1,0 +1,53 @@
+// rtbridge: fields that end at the next hop.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which fields an intermediary keeps to itself (RFC 9110 §7.6.1, RFC 9113 §8.2.2).
+public enum HopByHop {
+    /// Whether a field is for the next hop alone, whatever `Connection` says. `name` must be in lower case.
+    @inlinable
+    public static func isHopByHop(_ name: UnsafeRawBufferPointer) -> Bool {
+        switch name.count {
+        case 2: FieldBytes.areEqual(name, "te")
+        case 7: FieldBytes.areEqual(name, "upgrade") || FieldBytes.areEqual(name, "trailer")
+        case 8: FieldBytes.areEqual(name, "trailers")
+        case 10: FieldBytes.areEqual(name, "connection") || FieldBytes.areEqual(name, "keep-alive")
+        case 16: FieldBytes.areEqual(name, "proxy-connection")
+        case 17: FieldBytes.areEqual(name, "transfer-encoding")
+        default: false
+        }
+    }
+
+    /// Appends the end-to-end fields of `source` to `target`, in order.
+    ///
+    /// Left out are the hop-by-hop fields, those that `Connection` names, and pseudo-header fields, which every hop makes
+    /// anew (RFC 9113 §8.3).
+    ///
+    /// - Parameter names: further fields to leave out, in lower case. Keep the array in a `static let` on hot paths.
+    public static func copy(
+        from source: FieldBlock, into target: inout FieldBlock, except names: [StaticString] = []
+    ) {
+        target.reserveCapacity(fields: target.count + source.count, bytes: target.byteCount + source.byteCount)
+        let named = source.contains("connection") ? connectionNames(source) : []
+        source.forEach { name, value in
+            guard name.first != UInt8(ascii: ":"), !isHopByHop(name) else { return }
+            for excepted in names where FieldBytes.areEqual(name, excepted) { return }
+            if !named.isEmpty, named.contains(String(decoding: name, as: UTF8.self)) { return }
+            target.append(name: name, value: value)
+        }
+    }
+
+    /// The fields that `Connection` names and that are not hop-by-hop anyhow; `close` names none.
+    private static func connectionNames(_ fields: FieldBlock) -> Set<String> {
+        var names: Set<String> = []
+        fields.forEach { name, value in
+            guard FieldBytes.areEqual(name, "connection") else { return }
+            FieldTokens.forEachElement(of: value) { element in
+                if FieldTokens.areEqual(element, ignoringCase: "close") { return }
+                if FieldTokens.areEqual(element, ignoringCase: "keep-alive") { return }
+                if FieldTokens.areEqual(element, ignoringCase: "upgrade") { return }
+                names.insert(String(decoding: element.map(FieldTokens.lowercased), as: UTF8.self))
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,206 @@
+// rtbridge: libnghttp2's callbacks, turned into the session's events.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+import CNghttp2
+import NIOCore
+
+extension HTTP2Session {
+    func makeSession() -> OpaquePointer {
+        var callbacks: OpaquePointer?
+        nghttp2_session_callbacks_new(&callbacks)
+        defer { nghttp2_session_callbacks_del(callbacks) }
+        setReceivingCallbacks(callbacks!)
+        setSendingCallbacks(callbacks!)
+
+        var option: OpaquePointer?
+        nghttp2_option_new(&option)
+        defer { nghttp2_option_del(option) }
+        nghttp2_option_set_no_auto_window_update(option, 1)
+        nghttp2_option_set_no_closed_streams(option, 1)
+        // Guards: what a peer can make us queue or do before it is told ENHANCE_YOUR_CALM. libnghttp2 keeps its
+        // defaults for CONTINUATION frames in a row and for the rate of stream resets.
+        nghttp2_option_set_max_outbound_ack(option, 1000)
+        nghttp2_option_set_max_settings(option, 32)
+
+        let user = Unmanaged.passUnretained(self).toOpaque()
+        var session: OpaquePointer?
+        switch role {
+        case .front: nghttp2_session_server_new2(&session, callbacks, user, option)
+        case .back: nghttp2_session_client_new2(&session, callbacks, user, option)
+        }
+        guard let session else { preconditionFailure("HTTP2Session: out of memory") }
+        return session
+    }
+
+    func submitSettings() {
+        var settings = [
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: options.streamWindow),
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue), value: options.maxHeaderListSize),
+        ]
+        switch role {
+        case .front:
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+                    value: options.maxConcurrentStreams))
+        case .back:
+            settings.append(
+                nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+        }
+        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        nghttp2_submit_settings(session, none, settings, settings.count)
+        nghttp2_session_set_local_window_size(session, none, 0, options.connectionWindow)
+    }
+
+    private func setReceivingCallbacks(_ callbacks: OpaquePointer) {
+        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.headersBegan(frame!) }
+        }
+        nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+            _, frame, name, nameLength, value, valueLength, _, user in
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef {
+                $0.headerReceived(
+                    frame!.pointee.hd.stream_id,
+                    UnsafeRawBufferPointer(start: name, count: nameLength),
+                    UnsafeRawBufferPointer(start: value, count: valueLength))
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.bodyReceived(id, data!, length) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.frameReceived(frame!) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
+                guard let stream = session.stream(id) else { return }
+                if code == NGHTTP2_REFUSED_STREAM.rawValue { stream.wasNotSent = true }
+                session.close(stream, HTTP2ErrorCode(rawValue: code))
+            }
+            return 0
+        }
+    }
+
+    private func setSendingCallbacks(_ callbacks: OpaquePointer) {
+        nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, header, length, source, user in
+            let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
+                stream._withUnsafeGuaranteedRef { session.sendBody($0, header: header!, length) }
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
+            let header = frame!.pointee.hd
+            guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return 0 }
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.endSent(header) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
+            let header = frame!.pointee.hd
+            guard header.type == UInt8(NGHTTP2_HEADERS.rawValue) else { return 0 }
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef {
+                if $0.role == .back { $0.stream(header.stream_id)?.wasNotSent = true }
+            }
+            return 0
+        }
+    }
+
+    // MARK: Receiving
+
+    private func headersBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        let id = frame.pointee.hd.stream_id
+        if let stream = stream(id) {
+            stream.fields = FieldBlock()
+            stream.fieldsAreTooLarge = false
+        } else if role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            let stream = HTTP2Stream(id: id, session: self)
+            stream.fields.reserveCapacity(fields: 12, bytes: 320)
+            nghttp2_session_set_stream_user_data(session, id, pointer(stream))
+            link(stream)
+        }
+        return 0
+    }
+
+    private func headerReceived(_ id: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        guard let stream = stream(id), !stream.fieldsAreTooLarge else { return }
+        let size = stream.fields.listSize + name.count + value.count + 32
+        guard size <= Int(options.maxHeaderListSize) else {
+            stream.fieldsAreTooLarge = true
+            return
+        }
+        stream.fields.append(name: name, value: value)
+    }
+
+    private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
+        // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
+        nghttp2_session_consume_connection(session, count)
+        guard let stream = stream(id), let delegate = stream.delegate else {
+            nghttp2_session_consume_stream(session, id, count)
+            return
+        }
+        let offset = UnsafeRawPointer(data) - inputBase!
+        delegate.http2Body(input.getSlice(at: input.readerIndex + offset, length: count)!)
+    }
+
+    private func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
+        let header = frame.pointee.hd
+        switch nghttp2_frame_type(UInt32(header.type)) {
+        case NGHTTP2_HEADERS:
+            fieldsReceived(header)
+        case NGHTTP2_DATA:
+            if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let stream = stream(header.stream_id) {
+                stream.peerEnded = true
+                stream.delegate?.http2Ended()
+            }
+        case NGHTTP2_SETTINGS where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0:
+            delegate?.http2Settings()
+        case NGHTTP2_GOAWAY:
+            let goaway = frame.pointee.goaway
+            delegate?.http2Goaway(
+                lastStreamID: goaway.last_stream_id, errorCode: HTTP2ErrorCode(rawValue: goaway.error_code))
+        case NGHTTP2_PING where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+            delegate?.http2PingAcknowledged()
+        default:  // every other type is libnghttp2's own affair
+            break
+        }
+    }
+
+    private func fieldsReceived(_ header: nghttp2_frame_hd) {
+        guard let stream = stream(header.stream_id) else { return }
+        let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+        let isTooLarge = stream.fieldsAreTooLarge
+        var fields = FieldBlock()
+        swap(&fields, &stream.fields)
+        if endStream { stream.peerEnded = true }
+        switch role {
+        case .front where !stream.sawHead:
+            stream.sawHead = true
+            delegate?.http2Request(stream, fields, isTooLarge: isTooLarge, endStream: endStream)
+            return
+        case .front:
+            stream.delegate?.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
+        case .back where stream.sawHead:
+            stream.delegate?.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
+        case .back:
+            let isInformational = fields.first(":status")?.first == UInt8(ascii: "1")
+            stream.sawHead = !isInformational
+            stream.delegate?.http2Fields(fields, kind: isInformational ? .informational : .head, isTooLarge: isTooLarge)
+        }
+        if endStream { stream.delegate?.http2Ended() }
+    }
+
+    // MARK: Sending
+
+    /// RFC 9113 §8.1: a server that has answered before the request ended resets with NO_ERROR "after sending a
+    /// complete response".
+    private func endSent(_ header: nghttp2_frame_hd) {
+        guard role == .front, let stream = stream(header.stream_id), !stream.peerEnded else { return }
+        submitReset(stream, .noError)
+    }
+}

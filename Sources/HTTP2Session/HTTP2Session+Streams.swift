@@ -1,0 +1,106 @@
+// rtbridge: the session's streams, and how fields and bodies are handed to libnghttp2.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+import CNghttp2
+import NIOCore
+
+extension HTTP2Session {
+    /// The list owns its streams: `nghttp2_session_del` does not call `on_stream_close`.
+    func link(_ stream: HTTP2Stream) {
+        stream.next = first
+        first?.previous = stream
+        first = stream
+        streamCount += 1
+    }
+
+    func unlink(_ stream: HTTP2Stream) {
+        if let previous = stream.previous { previous.next = stream.next } else { first = stream.next }
+        stream.next?.previous = stream.previous
+        stream.previous = nil
+        stream.next = nil
+        streamCount -= 1
+    }
+
+    func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        guard !stream.isClosed else { return }
+        stream.isClosed = true
+        nghttp2_session_set_stream_user_data(session, stream.id, nil)
+        unlink(stream)
+        stream.output = ByteBuffer()
+        let delegate = stream.delegate
+        stream.delegate = nil
+        delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)
+    }
+
+    func pointer(_ stream: HTTP2Stream) -> UnsafeMutableRawPointer {
+        Unmanaged.passUnretained(stream).toOpaque()
+    }
+
+    /// Valid while the stream is in the list: its user data is taken away as it leaves.
+    func stream(_ id: Int32) -> HTTP2Stream? {
+        nghttp2_session_get_stream_user_data(session, id).map {
+            Unmanaged<HTTP2Stream>.fromOpaque($0).takeUnretainedValue()
+        }
+    }
+
+    func withHeaders<Result>(
+        _ fields: FieldBlock, _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { headers in
+            fields.withFieldPointers { index, name, value in
+                headers.initializeElement(
+                    at: index,
+                    to: nghttp2_nv(
+                        name: name.baseAddress, value: value.baseAddress,
+                        namelen: name.count, valuelen: value.count, flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+            } then: {
+                body(headers.baseAddress, fields.count)
+            }
+        }
+    }
+
+    func dataProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
+        nghttp2_data_provider(source: nghttp2_data_source(ptr: pointer(stream))) {
+            _, _, _, length, flags, source, user in
+            let session = Unmanaged<HTTP2Session>.fromOpaque(user!)
+            let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)
+            return session._withUnsafeGuaranteedRef { session in
+                stream._withUnsafeGuaranteedRef { session.readBody($0, length, flags!) }
+            }
+        }
+    }
+
+    /// libnghttp2 asks how much of a stream's body goes into the next DATA frame.
+    private func readBody(_ stream: HTTP2Stream, _ length: Int, _ flags: UnsafeMutablePointer<UInt32>) -> Int {
+        let waiting = stream.output.readableBytes
+        let count = min(length, waiting)
+        let isLast = stream.sending == .ended && count == waiting
+        guard count > 0 || isLast else {
+            stream.isDeferred = true
+            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        }
+        flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
+        if isLast {
+            flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+            if let trailers = stream.trailers {
+                guard submitTrailers(stream, trailers) == 0 else {
+                    return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+                }
+                flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+            }
+            stream.sending = .finished
+        }
+        return count
+    }
+
+    /// libnghttp2 lets a DATA frame out: its header, then our bytes, without a copy of its own between.
+    func sendBody(_ stream: HTTP2Stream, header: UnsafePointer<UInt8>, _ count: Int) {
+        output.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
+        stream.output.readWithUnsafeReadableBytes { bytes in
+            output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            return count
+        }
+        stream.drained()
+    }
+}

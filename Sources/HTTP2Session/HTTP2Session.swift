@@ -1,0 +1,220 @@
+// rtbridge: libnghttp2 as a Swift value: bytes in, events out, bytes out.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+import CNghttp2
+import NIOCore
+
+/// One end of an HTTP/2 connection (RFC 9113), without I/O: feed it with ``receive(_:)``, and send what
+/// ``produce(into:limit:)`` makes. Belongs to one event loop.
+///
+/// Windows are opened by ``HTTP2Stream/consume(_:)`` alone, which is the back-pressure. libnghttp2's guards against
+/// floods (resets, CONTINUATION, SETTINGS, PING) are on.
+public final class HTTP2Session {
+    public let role: HTTP2Role
+    public unowned(unsafe) var delegate: (any HTTP2SessionDelegate)?
+    /// The session can be used no more.
+    public private(set) var isFailed = false
+    /// Streams that are open.
+    public internal(set) var streamCount = 0
+
+    let options: HTTP2Options
+    var session: OpaquePointer!
+    var first: HTTP2Stream?
+    /// The buffer that is being parsed, so that body pieces can be slices of it.
+    var input = ByteBuffer()
+    var inputBase: UnsafeRawPointer?
+    var output = ByteBuffer()
+    private var newlyWritable: [HTTP2Stream] = []
+    private var isBusy = false
+    private var isConnectionLost = false
+
+    public init(role: HTTP2Role, options: HTTP2Options = HTTP2Options()) {
+        self.role = role
+        self.options = options
+        session = makeSession()
+        submitSettings()
+    }
+
+    deinit {
+        while let stream = first {
+            stream.isClosed = true
+            unlink(stream)
+        }
+        nghttp2_session_del(session)
+    }
+
+    // MARK: In and out
+
+    /// Parses what the peer sent and tells the delegates.
+    /// - Throws: ``HTTP2SessionError`` if the connection is beyond repair; send what ``produce(into:limit:)`` still
+    ///   makes (a GOAWAY), then close.
+    public func receive(_ buffer: ByteBuffer) throws(HTTP2SessionError) {
+        guard !isFailed else { return }
+        precondition(!isBusy, "HTTP2Session.receive: called from within a callback")
+        isBusy = true
+        input = buffer
+        let result = buffer.withUnsafeReadableBytes { bytes -> Int in
+            inputBase = bytes.baseAddress
+            return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        }
+        input = ByteBuffer()
+        inputBase = nil
+        isBusy = false
+        tellWritable()
+        if result < 0 {
+            isFailed = true
+            throw HTTP2SessionError(code: Int32(result))
+        }
+    }
+
+    /// Appends what is ready to be sent, until `limit` bytes are there.
+    /// - Returns: whether more may be ready.
+    /// - Throws: ``HTTP2SessionError`` if the session can send no more.
+    public func produce(into buffer: inout ByteBuffer, limit: Int) throws(HTTP2SessionError) -> Bool {
+        guard !isConnectionLost else { return false }
+        precondition(!isBusy, "HTTP2Session.produce: called from within a callback")
+        isBusy = true
+        swap(&output, &buffer)
+        var result = 0
+        while output.readableBytes < limit {
+            var chunk: UnsafePointer<UInt8>?
+            result = nghttp2_session_mem_send(session, &chunk)
+            guard result > 0, let chunk else { break }
+            output.writeBytes(UnsafeRawBufferPointer(start: chunk, count: result))
+        }
+        swap(&output, &buffer)
+        isBusy = false
+        tellWritable()
+        if result < 0 {
+            isFailed = true
+            throw HTTP2SessionError(code: Int32(result))
+        }
+        return result > 0
+    }
+
+    /// Whether there is something to send.
+    public var wantsWrite: Bool { nghttp2_session_want_write(session) != 0 }
+
+    /// Whether the session is over: nothing more is to be read or written.
+    public var isOver: Bool {
+        nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+    }
+
+    // MARK: Commands
+
+    /// Opens a stream (back role).
+    /// - Returns: nil if no stream can be opened any more (GOAWAY, or all identifiers used).
+    public func open(
+        _ fields: FieldBlock, endStream: Bool, delegate: any HTTP2StreamDelegate
+    ) -> HTTP2Stream? {
+        guard !isFailed, nghttp2_session_check_request_allowed(session) != 0 else { return nil }
+        let stream = HTTP2Stream(id: -1, session: self)
+        stream.delegate = delegate
+        stream.sending = endStream ? .finished : .open
+        let id = withHeaders(fields) { headers, count -> Int32 in
+            guard !endStream else {
+                return nghttp2_submit_request(session, nil, headers, count, nil, pointer(stream))
+            }
+            var provider = dataProvider(stream)
+            return nghttp2_submit_request(session, nil, headers, count, &provider, pointer(stream))
+        }
+        guard id > 0 else { return nil }
+        stream.id = id
+        link(stream)
+        self.delegate?.http2HasOutput()
+        return stream
+    }
+
+    /// Streams that the peer lets us have open at a time (back role).
+    public var peerMaxConcurrentStreams: UInt32 {
+        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    }
+
+    /// Calls `body` with every open stream; it may close them.
+    public func forEachStream(_ body: (HTTP2Stream) -> Void) {
+        var streams: [HTTP2Stream] = []
+        var stream = first
+        while let current = stream {
+            streams.append(current)
+            stream = current.next
+        }
+        streams.forEach(body)
+    }
+
+    /// Sends a PING.
+    public func ping() {
+        nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+        delegate?.http2HasOutput()
+    }
+
+    /// Says that no new streams will be taken, while those in flight go on (RFC 9113 §6.8: a first GOAWAY
+    /// "with the last stream identifier set to 2^31-1"). ``goaway(_:)`` ends the grace a round trip later.
+    public func announceShutdown() {
+        nghttp2_submit_shutdown_notice(session)
+        delegate?.http2HasOutput()
+    }
+
+    /// Sends GOAWAY with the last stream that was taken; streams in flight go on.
+    public func goaway(_ code: HTTP2ErrorCode) {
+        let last = nghttp2_session_get_last_proc_stream_id(session)
+        nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, nil, 0)
+        delegate?.http2HasOutput()
+    }
+
+    /// Sends GOAWAY and ends the session; all streams are lost.
+    public func terminate(_ code: HTTP2ErrorCode) {
+        nghttp2_session_terminate_session(session, code.rawValue)
+        delegate?.http2HasOutput()
+    }
+
+    /// Closes all streams because the connection is gone. Nothing is produced after this.
+    public func connectionLost(_ code: HTTP2ErrorCode) {
+        isFailed = true
+        isConnectionLost = true
+        while let stream = first { close(stream, code) }
+    }
+
+    // MARK: For streams
+
+    func submitResponse(_ stream: HTTP2Stream, _ fields: FieldBlock, endStream: Bool) {
+        let result = withHeaders(fields) { headers, count -> Int32 in
+            guard !endStream else { return nghttp2_submit_response(session, stream.id, headers, count, nil) }
+            var provider = dataProvider(stream)
+            return nghttp2_submit_response(session, stream.id, headers, count, &provider)
+        }
+        if result != 0 { submitReset(stream, .internalError) }
+        delegate?.http2HasOutput()
+    }
+
+    func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
+        withHeaders(fields) { nghttp2_submit_trailer(session, stream.id, $0, $1) }
+    }
+
+    func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+        delegate?.http2HasOutput()
+    }
+
+    func resumeData(_ stream: HTTP2Stream) {
+        nghttp2_session_resume_data(session, stream.id)
+        delegate?.http2HasOutput()
+    }
+
+    func consume(_ stream: HTTP2Stream, _ count: Int) {
+        nghttp2_session_consume_stream(session, stream.id, count)
+        delegate?.http2HasOutput()
+    }
+
+    func markWritable(_ stream: HTTP2Stream) { newlyWritable.append(stream) }
+
+    private func tellWritable() {
+        guard !newlyWritable.isEmpty else { return }
+        let streams = newlyWritable
+        newlyWritable.removeAll(keepingCapacity: true)
+        for stream in streams where !stream.isClosed { stream.delegate?.http2Writable() }
+    }
+}
+
+@available(*, unavailable)
+extension HTTP2Session: Sendable {}

@@ -1,0 +1,120 @@
+// rtbridge: one HTTP/2 stream: what waits to be sent on it, and whom it tells.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeWire
+import CNghttp2
+import NIOCore
+
+/// A stream of an ``HTTP2Session``. Belongs to the session's event loop.
+///
+/// ```
+/// peer:  head ──▶ body* ──▶ ended        us:  respond/open ──▶ write* ──▶ finish | reset
+///                        └──────── closed ────────┘
+/// ```
+public final class HTTP2Stream {
+    /// Above this many waiting bytes ``isWritable`` is false.
+    public static let highWatermark = 64 * 1024
+    /// Below this many ``HTTP2StreamDelegate/http2Writable()`` is called.
+    public static let lowWatermark = 32 * 1024
+
+    /// Where the sending side stands.
+    enum Sending { case idle, open, ended, finished }
+
+    public internal(set) var id: Int32
+    /// Kept until the stream is closed.
+    public var delegate: (any HTTP2StreamDelegate)?
+
+    unowned(unsafe) let session: HTTP2Session
+    var output = ByteBuffer()
+    var trailers: FieldBlock?
+    var sending = Sending.idle
+    var isDeferred = false
+    var isAboveWatermark = false
+
+    // What arrives.
+    var fields = FieldBlock()
+    var fieldsAreTooLarge = false
+    var sawHead = false
+    var peerEnded = false
+    var isClosed = false
+    var wasNotSent = false
+
+    // The session's list of its streams.
+    var previous: HTTP2Stream?
+    var next: HTTP2Stream?
+
+    init(id: Int32, session: HTTP2Session) {
+        self.id = id
+        self.session = session
+    }
+
+    /// Bytes that wait for the peer's window or for the socket.
+    public var pendingBytes: Int { output.readableBytes }
+
+    public var isWritable: Bool { !isAboveWatermark }
+
+    /// Whether the peer has half-closed.
+    public var hasPeerEnded: Bool { peerEnded }
+
+    /// Sends the response's head (front role). With `endStream` nothing may follow.
+    public func respond(_ fields: FieldBlock, endStream: Bool) {
+        guard !isClosed, sending == .idle else { return }
+        sending = endStream ? .finished : .open
+        session.submitResponse(self, fields, endStream: endStream)
+    }
+
+    /// Queues body bytes; they leave as the peer's window allows.
+    public func write(_ bytes: ByteBuffer) {
+        guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }
+        if output.readableBytes == 0, bytes.readableBytes >= 4096 {
+            output = bytes
+        } else {
+            if output.readerIndex > 64 * 1024 { output.discardReadBytes() }
+            output.writeImmutableBuffer(bytes)
+        }
+        if output.readableBytes > Self.highWatermark { isAboveWatermark = true }
+        resume()
+    }
+
+    /// Ends our side after what is queued, with trailers or, where nil, with END_STREAM on the last DATA frame.
+    public func finish(_ trailers: FieldBlock?) {
+        guard !isClosed, sending == .open else { return }
+        self.trailers = trailers
+        sending = .ended
+        resume()
+    }
+
+    /// Abandons the stream at once; what is queued is dropped.
+    public func reset(_ code: HTTP2ErrorCode) {
+        guard !isClosed else { return }
+        sending = .finished
+        output = ByteBuffer()
+        session.submitReset(self, code)
+    }
+
+    /// Opens the peer's window again by `count` bytes that were received and taken.
+    public func consume(_ count: Int) {
+        guard !isClosed, count > 0 else { return }
+        session.consume(self, count)
+    }
+
+    private func resume() {
+        guard isDeferred else { return }
+        isDeferred = false
+        session.resumeData(self)
+    }
+
+    /// Called as bytes leave.
+    func drained() {
+        if output.readableBytes == 0 {
+            if output.capacity > 16 * 1024 { output = ByteBuffer() } else { output.clear() }
+        }
+        if isAboveWatermark, output.readableBytes < Self.lowWatermark {
+            isAboveWatermark = false
+            session.markWritable(self)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension HTTP2Stream: Sendable {}

@@ -1,0 +1,141 @@
+// rtbridge: records out, and the ways a TLS connection ends.
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+extension TLSHandler {
+    /// Seals what is flushed, and after it the close_notify that is due, as far as OpenSSL can write now.
+    func sealQueued(_ context: ChannelHandlerContext) {
+        guard state.isSealing, queue.hasFlushed || state.isCloseNotifyDue, let connection else { return }
+        if let error = sealAll(context, connection) { return fail(context, error) }
+        guard state.isCloseNotifyDue, !queue.hasFlushed, connection.closeNotify() else { return }
+        state.closeNotifySent()
+        sealedPromise.setOrCascade(to: closeOutputPromise)
+        closeOutputPromise = nil
+    }
+
+    private func sealAll(_ context: ChannelHandlerContext, _ connection: TLSConnection) -> TLSError? {
+        var failure: TLSError?
+        while queue.hasFlushed {
+            // A full buffer goes to the channel, unflushed, so that no buffer grows with the size of the flush.
+            if connection.outboundRoom == 0 { writeOutbound(context, connection, nil) }
+            connection.reserveOutbound(plaintext: queue.flushedBytes)
+            let outcome = queue.nextPiece(upTo: connection.outboundRoom, written: &sealedPromise) { bytes in
+                switch connection.seal(bytes) {
+                case .sealed: return .taken
+                case .needsBytes: return .refused
+                case .failed(let error):
+                    failure = error
+                    return .refused
+                }
+            }
+            if outcome == .refused { break }
+        }
+        return failure
+    }
+
+    /// Writes the records at hand to the channel and flushes it.
+    func send(_ context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil) {
+        guard let connection else {
+            promise?.fail(TLSError.connectionClosed)
+            return
+        }
+        if writeOutbound(context, connection, promise) { context.flush() }
+    }
+
+    /// - Returns: whether there was anything to write.
+    @discardableResult
+    private func writeOutbound(
+        _ context: ChannelHandlerContext, _ connection: TLSConnection, _ promise: EventLoopPromise<Void>?
+    ) -> Bool {
+        var written = sealedPromise
+        sealedPromise = nil
+        written.setOrCascade(to: promise)
+        let records = connection.takeOutbound()
+        if records == nil, written == nil { return false }
+        // With nothing to write, the promise still waits for what was written before.
+        context.write(wrapOutboundOut(records ?? ByteBuffer()), promise: written)
+        return true
+    }
+}
+
+// MARK: - Ends
+
+extension TLSHandler {
+    func closeOutput(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        switch state.closeOutput() {
+        case .alreadyClosed: promise?.fail(ChannelError.outputClosed)
+        case .wait:
+            queue.flush()
+            closeOutputPromise = promise
+        case .sendCloseNotify:
+            queue.flush()
+            closeOutputPromise = promise
+            sealQueued(context)
+            send(context)
+        }
+    }
+
+    func closeAll(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        closePromise.setOrCascade(to: promise)
+        // Asked before the answer changes the phase: only an open connection has anything to say.
+        let connection = connection
+        switch state.close() {
+        case .closeTransport: closeTransport(context)
+        case .sendCloseNotify:
+            queue.flush()
+            if let connection, sealAll(context, connection) == nil { _ = connection.closeNotify() }
+            sealedPromise.setOrCascade(to: closeOutputPromise)
+            closeOutputPromise = nil
+            linger(context)
+        case .drain: linger(context)
+        }
+    }
+
+    /// Closes the transport when all that was written is out, or after ``lingerTime``: a close does away with what the
+    /// channel has not written yet.
+    private func linger(_ context: ChannelHandlerContext) {
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.assumeIsolated().whenComplete { _ in
+            if self.state.phase == .closing { self.closeTransport(context) }
+        }
+        send(context, promise: isWritten)
+        guard state.phase == .closing else { return }
+        lingerTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) {
+            if self.state.phase == .closing { self.closeTransport(context) }
+        }
+    }
+
+    private func closeTransport(_ context: ChannelHandlerContext) {
+        _ = state.failed()
+        let promise = closePromise
+        closePromise = nil
+        release(.connectionClosed)
+        context.close(mode: .all, promise: promise)
+    }
+
+    /// Ends the connection for `error`: the alert that OpenSSL made goes out, everybody hears of it, the channel closes.
+    func fail(_ context: ChannelHandlerContext, _ error: TLSError) {
+        guard state.failed() else { return }
+        send(context)
+        let promise = closePromise
+        closePromise = nil
+        release(error)
+        context.fireErrorCaught(error)
+        context.close(mode: .all, promise: promise)
+    }
+
+    /// Lets go of everything; what waits fails with `error`.
+    func release(_ error: TLSError) {
+        lingerTimer?.cancel()
+        lingerTimer = nil
+        connection = nil
+        let waiting = [sealedPromise, closeOutputPromise]
+        sealedPromise = nil
+        closeOutputPromise = nil
+        queue.failAll(error)
+        waiting.forEach { $0?.fail(error) }
+        // A close that waited has come to its end with the channel.
+        closePromise?.succeed()
+        closePromise = nil
+    }
+}
