@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
-import BridgeServer
-import BridgeWire
 import NIOCore
 import NIOPosix
 
@@ -40,17 +38,5 @@ public struct Demo: Sendable {
 
     private static func text(_ address: SocketAddress) -> String {
         "\(address.ipAddress ?? ""):\(address.port ?? 0)"
-    }
-
-    /// The playground, for every listener of the demo.
-    public static func pages(version: String) -> LocalPages {
-        var pages = LocalPages()
-        let page = DemoPage(version: version)
-        for path in page.paths {
-            guard let resource = page.resource(at: path) else { continue }
-            let made = LocalPage(fields: resource.fields, body: ByteBuffer(bytes: resource.bytes))
-            pages.add(path) { _ in made }
-        }
-        return pages
     }
 }

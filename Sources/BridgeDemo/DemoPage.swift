@@ -1,7 +1,9 @@
 // rtbridge: the playground page: its files, embedded in the program, and the headers they are served with.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeServer
 import BridgeWire
+import NIOCore
 
 /// The files of the playground, by path. `/` is the page itself.
 public struct DemoPage: Sendable {
@@ -9,24 +11,23 @@ public struct DemoPage: Sendable {
     public struct Resource: Sendable {
         public var contentType: StaticString
         public var bytes: [UInt8]
-
-        /// The response's fields, without `:status` and `content-length`: its type, and what keeps the page to its
-        /// own origin.
-        public var fields: FieldBlock {
-            var fields = FieldBlock()
-            fields.append("content-type", contentType)
-            fields.append("cache-control", "no-cache")
-            fields.append("content-security-policy", DemoPage.contentSecurityPolicy.utf8)
-            fields.append("x-content-type-options", "nosniff")
-            fields.append("referrer-policy", "no-referrer")
-            return fields
-        }
     }
 
     /// Everything comes from the page's own origin, WebSockets included; there is no inline script or style
     /// (Content Security Policy Level 3 §6.1.2, §6.7.2.8: `'self'` matches `wss:` of the same host and port).
     public static let contentSecurityPolicy =
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+
+    /// Header fields of a file, besides its length.
+    public static func fields(contentType: StaticString) -> FieldBlock {
+        var fields = FieldBlock()
+        fields.append("content-type", contentType)
+        fields.append("cache-control", "no-cache")
+        fields.append("content-security-policy", contentSecurityPolicy.utf8)
+        fields.append("x-content-type-options", "nosniff")
+        fields.append("referrer-policy", "no-referrer")
+        return fields
+    }
 
     /// What stands in index.html where the version is to be shown.
     private static let versionMark = "@VERSION@"
@@ -50,6 +51,17 @@ public struct DemoPage: Sendable {
 
     /// Every path that there is, in order.
     public var paths: [String] { resources.keys.sorted() }
+
+    /// All of them, for a bridge to serve.
+    public var pages: LocalPages {
+        var pages = LocalPages()
+        for (path, resource) in resources {
+            let fields = Self.fields(contentType: resource.contentType)
+            let page = LocalPage(fields: fields, body: ByteBuffer(bytes: resource.bytes))
+            pages.add(path) { _ in page }
+        }
+        return pages
+    }
 
     private static let script: StaticString = "text/javascript; charset=utf-8"
 

@@ -20,7 +20,7 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         let demo = Demo()
         let document = try await demo.start(port: port)
-        try await Service.run(document, pages: Demo.pages(version: Version.text)) { bridge in
+        try await Service.run(document, pages: DemoPage(version: Version.text).pages) { bridge in
             guard let place = bridge.listening.first else { return }
             Process.printLine(
                 """

@@ -34,12 +34,13 @@ import Testing
         for path in page.paths {
             let resource = try #require(page.resource(at: path))
             let suffix = path == "/" ? "html" : path.split(separator: ".").last.map(String.init)
-            #expect(resource.fields.string("content-type") == types[suffix ?? ""], "\(path)")
-            #expect(resource.fields.string("content-security-policy")?.hasPrefix("default-src 'self'; ") == true)
-            #expect(resource.fields.string("cache-control") == "no-cache")
-            #expect(resource.fields.string("x-content-type-options") == "nosniff")
+            #expect("\(resource.contentType)" == types[suffix ?? ""], "\(path)")
             #expect(!resource.bytes.isEmpty)
         }
+        let fields = DemoPage.fields(contentType: "text/html")
+        #expect(fields.string("content-security-policy")?.hasPrefix("default-src 'self'; ") == true)
+        #expect(fields.string("cache-control") == "no-cache")
+        #expect(fields.string("x-content-type-options") == "nosniff")
     }
 
     /// CSP `default-src 'self'` refuses inline scripts, inline styles and event handlers in attributes.

@@ -95,6 +95,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
         switch phase {
+        // The back-end may be reached while the decoder still has the rest of the request to tell.
+        case .tunnel where stream?.hasRequestEnded == false:
+            if case .end = unwrapInboundIn(data) { stream?.hasRequestEnded = true }
         case .tunnel: received(rawBytes.unwrap(data))
         case .lingering, .closed: break
         case .idle, .busy:
