@@ -113,7 +113,7 @@ extension TLSContext {
         switch options.verification {
         case .none: SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
         case .full:
-            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, TLSConnection.noteRefusal)
             try setTrust(options.trust)
         }
     }
