@@ -63,6 +63,7 @@ enum PEM {
     private static func withBIO<Result>(
         _ bytes: some Collection<UInt8>, _ body: (OpaquePointer?) -> Result
     ) -> Result {
+        COpenSSL_start()
         ErrorQueue.clear()
         return Array(bytes).withUnsafeBytes { bytes in
             let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))

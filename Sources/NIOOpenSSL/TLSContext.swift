@@ -45,6 +45,7 @@ public final class TLSContext: @unchecked Sendable {
         _ side: Side, _ minimumVersion: TLSVersion, _ protocols: [String], verification: TLSClientOptions.Verification
     ) throws(TLSError) {
         let wire = try Self.alpnList(protocols)
+        COpenSSL_start()
         ErrorQueue.clear()
         guard let pointer = SSL_CTX_new(side == .server ? TLS_server_method() : TLS_client_method()) else {
             throw TLSError(.configuration, "OpenSSL cannot start (\(ErrorQueue.drainText(or: "out of memory")))")
