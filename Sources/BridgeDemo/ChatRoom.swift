@@ -16,26 +16,31 @@ struct ChatRoom {
     static let maximumMembers = 64
     static let maximumNick = 24
 
-    private var nicks: [Member: String] = [:]
+    private struct Person {
+        var nick: String
+        /// Who said nothing comes and goes unnoticed: a health check is no guest.
+        var hasSpoken = false
+    }
+
+    private var people: [Member: Person] = [:]
     private var lastMember = 0
 
     /// - Returns: nil if the room is full.
     mutating func join() -> (member: Member, effects: [Effect])? {
-        guard nicks.count < Self.maximumMembers else { return nil }
+        guard people.count < Self.maximumMembers else { return nil }
         lastMember += 1
-        let member = lastMember
-        let nick = freeNick(member)
-        let others = nicks.isEmpty ? "nobody else is here" : "\(nicks.count) more here"
+        let nick = freeNick()
+        let others = people.isEmpty ? "nobody else is here" : "\(people.count) more here"
+        people[lastMember] = Person(nick: nick)
         let welcome = "Welcome to the line chat, \(nick): \(others). /nick NAME renames you, /quit leaves."
-        let arrival: [Effect] = nicks.keys.sorted().map { .tell($0, "* \(nick) has come") }
-        nicks[member] = nick
-        return (member, [.tell(member, welcome)] + arrival)
+        return (lastMember, [.tell(lastMember, welcome)])
     }
 
     mutating func say(_ line: String, by member: Member) -> [Effect] {
-        guard let nick = nicks[member] else { return [] }
+        guard let nick = people[member]?.nick else { return [] }
         let words = line.split(separator: " ", maxSplits: 1)
         guard let first = words.first else { return [] }
+        people[member]?.hasSpoken = true
         switch first {
         case "/quit":
             return [.tell(member, "* goodbye, \(nick)"), .close(member)] + leave(member)
@@ -54,8 +59,8 @@ struct ChatRoom {
     }
 
     mutating func leave(_ member: Member) -> [Effect] {
-        guard let nick = nicks.removeValue(forKey: member) else { return [] }
-        return [.tellAll("* \(nick) has left")]
+        guard let person = people.removeValue(forKey: member), person.hasSpoken else { return [] }
+        return [.tellAll("* \(person.nick) has left")]
     }
 
     private mutating func rename(_ member: Member, from nick: String, to wanted: String) -> [Effect] {
@@ -65,15 +70,17 @@ struct ChatRoom {
         guard !wanted.isEmpty, allowed, wanted.unicodeScalars.count <= Self.maximumNick else {
             return [.tell(member, "* a name has 1 to \(Self.maximumNick) letters, digits, dots or dashes")]
         }
-        guard !nicks.values.contains(wanted) else { return [.tell(member, "* \(wanted) is taken")] }
-        nicks[member] = wanted
+        guard !isTaken(wanted) else { return [.tell(member, "* \(wanted) is taken")] }
+        people[member]?.nick = wanted
         return [.tellAll("* \(nick) is now \(wanted)")]
     }
 
-    /// Somebody may have renamed himself to a name that would be the next.
-    private func freeNick(_ number: Int) -> String {
-        var nick = "guest-\(number)"
-        while nicks.values.contains(nick) { nick += "-" }
-        return nick
+    private func isTaken(_ nick: String) -> Bool { people.values.contains { $0.nick == nick } }
+
+    /// The first of guest-1, guest-2, … that nobody has. One of so many is free, since there are fewer people.
+    private func freeNick() -> String {
+        var number = 1
+        while isTaken("guest-\(number)") { number += 1 }
+        return "guest-\(number)"
     }
 }

@@ -49,13 +49,27 @@ extension ChatRoom {
 }
 
 @Suite struct ChatRoomTests {
-    @Test func aMemberIsGreetedAndTheOthersAreTold() throws {
+    @Test func aMemberIsGreetedAndHeardByAll() throws {
         var room = ChatRoom()
         let first = try room.enter()
         let second = try room.enter()
-        #expect(second.effects.count == 2)
-        #expect(second.effects.last == .tell(first.member, "* guest-2 has come"))
+        let commands = "/nick NAME renames you, /quit leaves."
+        #expect(
+            first.effects == [
+                .tell(first.member, "Welcome to the line chat, guest-1: nobody else is here. \(commands)")
+            ])
+        #expect(second.effects == [.tell(second.member, "Welcome to the line chat, guest-2: 1 more here. \(commands)")])
         #expect(room.say("hi", by: second.member) == [.tellAll("guest-2: hi")])
+        #expect(room.say(" ", by: second.member) == [])
+    }
+
+    @Test func whoSaidNothingLeavesUnnoticed() throws {
+        var room = ChatRoom()
+        let silent = try room.enter().member
+        let speaker = try room.enter().member
+        _ = room.say("hi", by: speaker)
+        #expect(room.leave(silent) == [])
+        #expect(room.leave(speaker) == [.tellAll("* guest-2 has left")])
     }
 
     @Test(arguments: ["", "a b", "a/b", "\u{FFFD}", String(repeating: "n", count: 25)])
@@ -93,7 +107,9 @@ extension ChatRoom {
         let first = try room.enter().member
         _ = room.say("/nick guest-2", by: first)
         let second = try room.enter().member
-        #expect(room.say("x", by: second) == [.tellAll("guest-2-: x")])
+        #expect(room.say("x", by: second) == [.tellAll("guest-1: x")])
+        let third = try room.enter().member
+        #expect(room.say("x", by: third) == [.tellAll("guest-3: x")])
     }
 
     @Test func theRoomTakesSoManyAndNoMore() throws {
@@ -124,7 +140,6 @@ extension ChatRoom {
                 #expect(try await ada.line()?.hasPrefix("Welcome to the line chat, guest-1: nobody else") == true)
                 try await LineClient.with(address) { bob in
                     #expect(try await bob.line()?.hasPrefix("Welcome to the line chat, guest-2: 1 more") == true)
-                    #expect(try await ada.line() == "* guest-2 has come")
                     try await ada.send("/nick ada\nhello ")
                     try await ada.send("there\n")
                     for client in [ada, bob] {
@@ -158,6 +173,7 @@ extension ChatRoom {
                 .channelOption(.autoRead, value: false)
                 .channelOption(.socketOption(.so_rcvbuf), value: 4096)
                 .connect(to: address).get()
+            try await deaf.writeAndFlush(ByteBuffer(string: "/nick deaf\n"))
             try await LineClient.with(address) { client in
                 _ = try await client.line()
                 let lines = Array(repeating: String(repeating: "x", count: 1000), count: 100)
@@ -165,7 +181,7 @@ extension ChatRoom {
                 // Far more than any socket buffer: 100,000 lines of a kilobyte.
                 for _ in 0..<1000 where !hasLeft {
                     try await client.send(lines.joined(separator: "\n") + "\n")
-                    for _ in lines where try await client.line()?.hasSuffix(" has left") == true { hasLeft = true }
+                    for _ in lines where try await client.line()?.hasSuffix("deaf has left") == true { hasLeft = true }
                 }
                 #expect(hasLeft)
             }

@@ -123,6 +123,8 @@ final class GreeterClientHandler: ChannelInboundHandler, HTTP2SessionDelegate {
     private let session = HTTP2Session(role: .back)
     private var output = HTTP2Output()
     private var hasOutput = false
+    /// A write may make the channel writable again while it is being made.
+    private var isSending = false
     private var context: ChannelHandlerContext?
 
     func open(
@@ -140,7 +142,9 @@ final class GreeterClientHandler: ChannelInboundHandler, HTTP2SessionDelegate {
     }
 
     func send() {
-        guard let context else { return }
+        guard let context, !isSending else { return }
+        isSending = true
+        defer { isSending = false }
         repeat {
             hasOutput = false
             do { try output.flush(session, context) } catch { context.close(promise: nil) }

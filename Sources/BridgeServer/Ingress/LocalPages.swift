@@ -33,9 +33,15 @@ public struct LocalPages: Sendable {
 
     /// - Returns: whether the path was one of these, and is answered.
     func answer(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
-        guard !pages.isEmpty, head.method == .get || head.method == .head else { return false }
-        guard !head.fields.contains("upgrade"), let make = pages[String(decoding: head.path, as: UTF8.self)]
+        guard !pages.isEmpty, !head.fields.contains("upgrade"),
+            let make = pages[String(decoding: head.path, as: UTF8.self)]
         else { return false }
+        guard head.method == .get || head.method == .head else {
+            var allow = FieldBlock()
+            allow.append("allow", "GET, HEAD")
+            LocalAnswer.send(stream, status: 405, extra: allow, text: "This page is read with GET.")
+            return true
+        }
         let accept = head.fields.string("accept") ?? ""
         let page = make(accept.contains("application/json"))
         LocalAnswer.send(
