@@ -4,9 +4,9 @@ import random
 import socket as sockets
 
 import pytest
-from websockets.sync.client import connect
 
-from support.waiting import DEADLINE, wait_until
+from support.library import Client
+from support.waiting import wait_until
 from support.websocket import BINARY, CLOSE, Refused, WebSocket, close_payload
 
 
@@ -62,11 +62,10 @@ def exchange(socket, data):
 
 
 def test_a_udp_server_s_ack_comes_back(bridge, certificates):
-    with connect(bridge.url("tls", "/ack", websocket=True), ssl=certificates.context(), compression=None,
-                 open_timeout=DEADLINE) as client:
+    with Client(bridge.url("tls", "/ack", websocket=True), certificates.context()) as client:
         for _ in range(3):
             client.send(b"hello")
-            assert client.recv(DEADLINE) == b"ACK"
+            assert client.recv() == b"ACK"
 
 
 def test_a_message_is_a_datagram_and_a_datagram_a_message(open_socket):

@@ -6,7 +6,6 @@ MODE  ack       answers ACK to each thing it receives
       echo      sends back what it receives
       send:N    sends N bytes (the numbers 0..255 over and over), then closes
       sink      reads all, then prints `SUNK <bytes> <sha256>`
-      digest    reads to the end, answers `<bytes> <sha256>`, closes
 """
 
 import hashlib
@@ -33,20 +32,12 @@ def send(connection, count):
         count -= len(piece)
 
 
-def read_all(connection):
+def sink(connection):
     count, digest = 0, hashlib.sha256()
     while data := connection.recv(65536):
         count += len(data)
         digest.update(data)
-    return f"{count} {digest.hexdigest()}"
-
-
-def sink(connection):
-    print("SUNK", read_all(connection), flush=True)
-
-
-def digest(connection):
-    connection.sendall(read_all(connection).encode())
+    print("SUNK", count, digest.hexdigest(), flush=True)
 
 
 def serve(connection, mode):
@@ -56,7 +47,7 @@ def serve(connection, mode):
             if name == "send":
                 send(connection, int(argument))
             else:
-                {"ack": ack, "echo": echo, "sink": sink, "digest": digest}[name](connection)
+                {"ack": ack, "echo": echo, "sink": sink}[name](connection)
         except OSError as error:
             print(f"connection lost: {error}", file=sys.stderr, flush=True)
 

@@ -53,16 +53,15 @@ class Wire:
                 with self._lock:
                     return self.socket.recv(limit)
             except (BlockingIOError, ssl.SSLWantReadError):
-                readable, writable = [self.socket], []
+                events = select.POLLIN
             except ssl.SSLWantWriteError:
-                readable, writable = [], [self.socket]
+                events = select.POLLOUT
             except ssl.SSLEOFError as error:
                 raise ConnectionAbortedError("the TLS connection ended without close_notify") from error
             remaining = end - time.monotonic()
             if remaining <= 0:
                 raise TimeoutError(f"nothing to read for {deadline:.1f} s")
-            # In slices: the end of another thread's write may have brought bytes in.
-            select.select(readable, writable, [], min(remaining, 0.5))
+            self._poll(events, remaining)
 
     def send_some(self, data, deadline=DEADLINE):
         """Sends what the peer takes, and returns how much; 0 if it took nothing until the deadline."""
@@ -75,9 +74,15 @@ class Wire:
                 remaining = end - time.monotonic()
                 if remaining <= 0:
                     return 0
-                select.select([], [self.socket], [], min(remaining, 0.5))
+                self._poll(select.POLLOUT, remaining)
             except ssl.SSLWantReadError:
-                select.select([self.socket], [], [], 0.05)
+                self._poll(select.POLLIN, 0.05)
+
+    def _poll(self, events, seconds):
+        """Half a second at a time: the end of another thread's write may have brought bytes in."""
+        poll = select.poll()
+        poll.register(self.socket, events)
+        poll.poll(min(seconds, 0.5) * 1000)
 
     def send(self, data, deadline=DEADLINE):
         view = memoryview(data)
