@@ -170,6 +170,15 @@ import Testing
         #expect(pair.client.channel.isActive)
     }
 
+    @Test func aHalfCloseThatCannotBeDoneAnyMoreFails() throws {
+        let pair = try Pair()
+        try pair.start()
+        let close = pair.client.channel.close(mode: .output)
+        pair.client.channel.pipeline.fireChannelInactive()
+        let error = try #require(#expect(throws: TLSError.self) { try close.wait() })
+        #expect(error.kind == .handshakeFailed)
+    }
+
     @Test func aSecondHalfCloseIsRefused() throws {
         let pair = try Pair.connected()
         try pair.client.channel.close(mode: .output).wait()
