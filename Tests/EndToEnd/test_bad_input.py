@@ -263,7 +263,7 @@ def test_broken_fields_are_refused_with_400(open_wire, fields):
     assert wire.read_to_end().startswith(b"HTTP/1.1 400")
 
 
-@pytest.mark.parametrize("chunk", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdeXX", b"ffffffffffffffffff\r\n", b"5;" + b"x" * 20000],
+@pytest.mark.parametrize("chunk", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdeXX", b"ffffffffffffffffff\r\n"],
                          ids=lambda chunk: ascii(chunk[:12]))
 def test_a_broken_chunk_ends_the_call(open_wire, chunk):
     wire = open_wire()

@@ -75,7 +75,7 @@ def test_a_good_configuration_is_checked_and_not_run(rtbridge):
 
 
 @pytest.mark.parametrize("text, word", [
-    ("", "1:1"), ("{", "1:2"), ("[]", "object"), ('{"listeners": {},}', "1:18"), ('{"a": 1 "b"}', "1:9"), ("nul", "1:1"),
+    ("", "1:1"), ("{", "1:2"), ("[]", "object"), ('{"listeners": {},}', "1:17"), ('{"a": 1 "b"}', "1:9"), ("nul", "1:1"),
     ('{"routes": "\\x"}', "1:"),
 ])
 def test_what_is_no_json_is_told_with_its_place(rtbridge, text, word):

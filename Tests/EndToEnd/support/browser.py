@@ -42,7 +42,7 @@ class Browser:
     def click(self, selector):
         element = self.element(selector)
         wait_until(f"{selector} to be enabled", element.is_enabled)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
         element.click()
 
     def type(self, selector, text):

@@ -87,7 +87,8 @@ class WebReply:
         for index, character in enumerate(encoded):
             assert " " <= character <= "~", f"{character!r} in grpc-message {encoded!r}"
             if character == "%":
-                int(encoded[index + 1:index + 3], 16)
+                digits = encoded[index + 1:index + 3]
+                assert len(digits) == 2 and set(digits.lower()) <= set("0123456789abcdef"), f"%{digits} is no escape"
         return unquote_to_bytes(encoded).decode()
 
     def __repr__(self):
@@ -130,9 +131,8 @@ class Endpoint:
                 http.send(body)
             else:
                 http.send_head("POST", path, [*headers, ("transfer-encoding", "chunked")])
-                for piece in chunks:
+                for piece in [*(piece for piece in chunks if piece), b""]:
                     http.send_chunk(piece)
-                http.send_chunk(b"")
             reply = http.read_reply()
             assert not reply.http_trailers and reply.header("trailer") is None, "HTTP trailers in gRPC-Web"
             return WebReply(reply.status, reply.headers, reply.body)
@@ -159,16 +159,20 @@ class StreamedCall:
             self.http.send_head(method, path, [*headers, ("transfer-encoding", "chunked")])
 
     def send(self, data):
-        if self.is_http2:
-            self.stream.send_data(data)
-        elif data:
-            self.http.send_chunk(data)
+        self._send(data, False)
 
     def finish(self):
-        if self.is_http2:
-            self.stream.send_data(b"", end=True)
-        else:
-            self.http.send_chunk(b"")
+        self._send(b"", True)
+
+    def _send(self, data, end):
+        """A server may answer before the request's end and take no more of it (RFC 9112 §9.6, RFC 9113 §8.1)."""
+        try:
+            if self.is_http2:
+                self.stream.send_data(data, end=end)
+            elif data or end:
+                self.http.send_chunk(data)
+        except (http2.ConnectionLost, ConnectionError):
+            pass
 
     def head(self):
         """(status, headers), once they are there."""

@@ -9,6 +9,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import h2.exceptions
 import h2.settings
 
 from support.waiting import DEADLINE
@@ -18,7 +19,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class ConnectionLost(Exception):
-    """The peer closed the connection under a stream."""
+    """The peer closed the connection, or reset the stream."""
 
 
 class Stream:
@@ -47,9 +48,10 @@ class Stream:
         return bytes(self.body)
 
     def wait_end(self):
-        """END_STREAM; fails after a reset."""
+        """END_STREAM. ConnectionLost after a reset; one that follows the end only stops a request (RFC 9113 §8.1)."""
         self.wait("the end", lambda: self.ended or self.reset is not None)
-        assert self.reset is None, f"stream {self.identifier} was reset with {self.reset!r}"
+        if not self.ended:
+            raise ConnectionLost(f"stream {self.identifier} was reset with {self.reset!r}")
         return bytes(self.body)
 
     def wait_reset(self, deadline=DEADLINE):
@@ -64,8 +66,13 @@ class Stream:
 
     def send_headers(self, headers, end=False):
         with self.connection.changed:
+            self._check_open()
             self.connection.h2.send_headers(self.identifier, headers, end_stream=end)
             self.connection.flush()
+
+    def _check_open(self):
+        if self.reset is not None:
+            raise ConnectionLost(f"stream {self.identifier} was reset with {self.reset!r}")
 
     def send_data(self, data, end=False, deadline=DEADLINE):
         """As the peer's window lets it."""
@@ -73,9 +80,8 @@ class Stream:
         while True:
             with connection.changed:
                 if view:
-                    connection.wait("the peer's window", lambda: self._room() > 0 or self.reset is not None, deadline)
-                    if self.reset is not None:
-                        raise ConnectionLost(f"stream {self.identifier} was reset with {self.reset!r}")
+                    connection.wait("the peer's window", lambda: self.reset is not None or self._room() > 0, deadline)
+                self._check_open()
                 piece, view = view[: self._room()], view[self._room():]
                 connection.h2.send_data(self.identifier, bytes(piece), end_stream=end and not view)
                 connection.flush()
@@ -87,8 +93,12 @@ class Stream:
         return min(h2connection.local_flow_control_window(self.identifier), h2connection.max_outbound_frame_size)
 
     def send_reset(self, code):
+        """Nothing, if the stream is over already."""
         with self.connection.changed:
-            self.connection.h2.reset_stream(self.identifier, code)
+            try:
+                self.connection.h2.reset_stream(self.identifier, code)
+            except h2.exceptions.StreamClosedError:
+                return
             self.connection.flush()
 
 

@@ -16,7 +16,7 @@ class Wire:
     def __init__(self, sock, received=b""):
         sock.setblocking(False)
         self.socket = sock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._left_over = received
 
     @classmethod
@@ -94,12 +94,13 @@ class Wire:
 
     def abort(self):
         """RST."""
-        raw = self.socket
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        raw.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def close(self):
-        self.socket.close()
+        # Not under another thread's read: the system gives the descriptor's number to the next socket at once.
+        with self._lock:
+            self.socket.close()
 
     def read_to_end(self, deadline=DEADLINE):
         """All that comes until the peer's end; a reset counts as an end."""
