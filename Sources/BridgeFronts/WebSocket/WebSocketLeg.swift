@@ -48,7 +48,9 @@ final class WebSocketLeg {
         startedAt = request.worker.now
         let route = request.route.config
         wantsMessages = route.backend.protocol == .udp
-        let limit = wantsMessages ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
+        let limit =
+            wantsMessages
+            ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
         decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
     }
 

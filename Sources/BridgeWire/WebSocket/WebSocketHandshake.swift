@@ -9,6 +9,7 @@ public enum WebSocketHandshake {
 
     /// The value of `Sec-WebSocket-Accept`: base64 of SHA-1 of the key, as it was sent, and the GUID (RFC 6455 §4.2.2).
     public static func accept(key: some Collection<UInt8>) -> String {
+        COpenSSL_start()
         var input = [UInt8](key)
         guid.withUTF8Buffer { input.append(contentsOf: $0) }
         var digest = [UInt8](repeating: 0, count: 20)
