@@ -35,7 +35,8 @@ let package = Package(
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
         .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio]),
         .target(name: "BridgePolicy"),
-        .target(name: "BridgeConfig", dependencies: ["BridgePolicy"]),
+        .target(
+            name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]),
         .target(name: "BridgeTelemetry", dependencies: ["BridgePolicy", logging]),
 
         // The bridge.
@@ -56,7 +57,7 @@ let package = Package(
         .target(
             name: "BridgeDemo",
             dependencies: ["BridgeServer", "BridgeConfig", "HTTP2Session", "BridgeWire", nio, posix],
-            resources: [.embedInCode("Page")]),
+            resources: [.embedInCode("Page"), .embedInCode("Routes/demo.json")]),
         .executableTarget(
             name: "rtbridge",
             dependencies: [
@@ -68,7 +69,7 @@ let package = Package(
         .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
         .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
-        .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig"]),
+        .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig", "BridgePolicy"]),
         .testTarget(
             name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
         .testTarget(

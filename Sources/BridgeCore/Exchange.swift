@@ -23,6 +23,7 @@ public final class Exchange {
     private var back: (any BackLeg)?
     private var held = HeldBytes()
     private var heldTrailers: FieldBlock?
+    private var lastAddress: String?
     private var isBackWaiting = false
 
     private var deadlineTimer: WheelTimer?
@@ -50,7 +51,7 @@ public final class Exchange {
     public var isOver: Bool { state.phase == .closed }
 
     /// The back-end's address, once known.
-    public var backAddress: String? { back?.address }
+    public var backAddress: String? { back?.address ?? lastAddress }
 
     // MARK: Commands of the front leg
 
@@ -194,6 +195,7 @@ public final class Exchange {
         idleTimer?.cancel()
         _ = held.removeAll()
         let back = back
+        lastAddress = back?.address
         self.back = nil
         front = nil
         switch end {

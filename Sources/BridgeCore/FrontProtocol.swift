@@ -33,18 +33,18 @@ public protocol FrontProtocol {
 
 /// Answers that the bridge gives by itself.
 public enum LocalAnswer {
-    /// Sends a whole answer with a body.
+    /// Sends a whole answer.
+    ///
+    /// - Parameter fields: without `:status` and `content-length`.
     public static func send(
-        _ stream: any HTTPFrontStream, status: Int, contentType: StaticString = "text/plain; charset=utf-8",
-        extra: FieldBlock = FieldBlock(), body: ByteBuffer, isHead: Bool = false
+        _ stream: any HTTPFrontStream, status: Int, fields: FieldBlock, body: ByteBuffer, isHead: Bool = false
     ) {
-        var fields = FieldBlock()
-        fields.append(":status", String(status).utf8)
-        fields.append("content-type", contentType)
-        fields.append("content-length", String(body.readableBytes).utf8)
-        fields.append(extra)
-        guard body.readableBytes > 0, !isHead else { return stream.respond(fields, endStream: true) }
-        stream.respond(fields, endStream: false)
+        var head = FieldBlock()
+        head.append(":status", String(status).utf8)
+        head.append("content-length", String(body.readableBytes).utf8)
+        head.append(fields)
+        guard body.readableBytes > 0, !isHead else { return stream.respond(head, endStream: true) }
+        stream.respond(head, endStream: false)
         stream.write(body)
         stream.finish(nil)
     }
@@ -53,6 +53,9 @@ public enum LocalAnswer {
     public static func send(
         _ stream: any HTTPFrontStream, status: Int, extra: FieldBlock = FieldBlock(), text: String
     ) {
-        send(stream, status: status, extra: extra, body: ByteBuffer(string: text + "\n"))
+        var fields = FieldBlock()
+        fields.append("content-type", "text/plain; charset=utf-8")
+        fields.append(extra)
+        send(stream, status: status, fields: fields, body: ByteBuffer(string: text + "\n"))
     }
 }

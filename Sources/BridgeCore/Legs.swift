@@ -68,7 +68,7 @@ public protocol HTTPFrontStream: AnyObject {
     func openTunnel(_ fields: FieldBlock)
     func write(_ bytes: ByteBuffer)
     func finish(_ trailers: FieldBlock?)
-    /// Gives the response up in a way that the client cannot take for a clean end.
+    /// Gives the response up, after what was written, in a way that the client cannot take for a clean end.
     func reset()
     /// Lets in as many bytes again as were taken.
     func consume(_ count: Int)

@@ -33,11 +33,11 @@ public struct RequestHead {
         }
     }
 
-    /// The host that was asked for, in lower case, without a port.
+    /// The host that was asked for, in lower case, without a port; an IPv6 address keeps its brackets.
     public var hostName: String {
         let authority = (fields.string(":authority") ?? fields.string("host") ?? "").lowercased()
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            return String(authority[authority.index(after: authority.startIndex)..<end])
+            return String(authority[...end])
         }
         guard let colon = authority.lastIndex(of: ":") else { return authority }
         return String(authority[..<colon])

@@ -15,6 +15,12 @@
 
 // A function-like macro NAME becomes COpenSSL_NAME, with the types that its manual page gives.
 
+// MARK: Start
+
+/// To be called before anything else of OpenSSL. Without it OpenSSL frees its tables when the process exits, under the
+/// hands of threads that still use them (OPENSSL_init_crypto(3)).
+static inline void COpenSSL_start(void) { OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
+
 // MARK: SSL_CTX
 
 static inline int COpenSSL_SSL_CTX_set_min_proto_version(SSL_CTX *context, int version) {

@@ -76,6 +76,11 @@ extension HTTP2Session {
         let waiting = stream.output.readableBytes
         let count = min(length, waiting)
         let isLast = stream.sending == .ended && count == waiting
+        if stream.sending == .broken, waiting == 0 {
+            // libnghttp2 answers this with RST_STREAM (INTERNAL_ERROR).
+            stream.sending = .finished
+            return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+        }
         guard count > 0 || isLast else {
             stream.isDeferred = true
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)

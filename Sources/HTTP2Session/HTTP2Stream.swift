@@ -18,7 +18,7 @@ public final class HTTP2Stream {
     public static let lowWatermark = 32 * 1024
 
     /// Where the sending side stands.
-    enum Sending { case idle, open, ended, finished }
+    enum Sending { case idle, open, ended, broken, finished }
 
     public internal(set) var id: Int32
     /// Kept until the stream is closed.
@@ -81,6 +81,13 @@ public final class HTTP2Stream {
         guard !isClosed, sending == .open else { return }
         self.trailers = trailers
         sending = .ended
+        resume()
+    }
+
+    /// Ends our side after what is queued with RST_STREAM (INTERNAL_ERROR), which nobody can take for a clean end.
+    public func breakOff() {
+        guard !isClosed, sending == .open else { return reset(.internalError) }
+        sending = .broken
         resume()
     }
 

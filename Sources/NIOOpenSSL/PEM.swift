@@ -45,7 +45,7 @@ enum PEM {
             throw Problem(
                 reason: "the key is encrypted; write it without a passphrase: openssl pkey -in KEY -out PLAIN")
         }
-        if isEndOfText(entries) {
+        if !contains("PRIVATE KEY-----", bytes) {
             throw Problem(reason: "no private key in it; expected PEM, with a line \"-----BEGIN PRIVATE KEY-----\"")
         }
         throw Problem(reason: "the private key cannot be read (\(ErrorQueue.text(of: entries)))")
@@ -55,10 +55,15 @@ enum PEM {
         entries.allSatisfy { $0.library == ERR_LIB_PEM && $0.reason == PEM_R_NO_START_LINE }
     }
 
+    private static func contains(_ text: String, _ bytes: some Collection<UInt8>) -> Bool {
+        String(decoding: bytes, as: UTF8.self).contains(text)
+    }
+
     /// Runs `body` with a read-only memory BIO over `bytes`, the error queue empty.
     private static func withBIO<Result>(
         _ bytes: some Collection<UInt8>, _ body: (OpaquePointer?) -> Result
     ) -> Result {
+        COpenSSL_start()
         ErrorQueue.clear()
         return Array(bytes).withUnsafeBytes { bytes in
             let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))

@@ -18,9 +18,10 @@ final class TLSConnection {
         case failed(TLSError)
     }
 
-    /// Handshake messages and alerts that a peer may send in a row after the handshake without any application data. Each
-    /// KeyUpdate costs this side two key derivations and the peer 22 bytes, each refused renegotiation an alert.
-    static let maximumControlMessages = 64
+    /// State changes and alerts of OpenSSL that a peer may cause after the handshake without sending application data in
+    /// between. Each KeyUpdate makes about five and costs this side two key derivations and, like a refused renegotiation,
+    /// an answer that must be kept if the peer does not read. So fifty in a row are a flood.
+    static let maximumControlEvents = 256
     /// What a record adds to its plaintext: header 5, content type 1, tag 16, and 8 of TLS 1.2's explicit nonce.
     static let recordOverhead = 32
     /// The most ciphertext in one buffer, 15 full records; a ByteBuffer's capacity is a power of two.
@@ -36,8 +37,10 @@ final class TLSConnection {
     private let serverName: String?
 
     private var isEstablished = false
-    private var controlMessages = 0
+    private var controlEvents = 0
     private var peerAlert: String?
+    /// The names in a certificate that was refused, which OpenSSL does not keep.
+    private var refusedNames: [String] = []
 
     /// - Parameter serverName: for clients: the name or address that is asked for and that the certificate must have.
     init(_ context: TLSContext, serverName: String?) throws(TLSError) {
@@ -98,8 +101,8 @@ final class TLSConnection {
             if !isCloseNotify { peerAlert = SSL_alert_desc_string_long(value).map { String(cString: $0) } }
         }
         guard isEstablished, event & (SSL_CB_LOOP | SSL_CB_ALERT) != 0 else { return }
-        controlMessages += 1
-        if controlMessages > Self.maximumControlMessages { bio.isInboundHeld = true }
+        controlEvents += 1
+        if controlEvents > Self.maximumControlEvents { bio.isInboundHeld = true }
     }
 }
 
@@ -171,7 +174,8 @@ extension TLSConnection {
         let name = serverName ?? "the server"
         switch Int32(result) {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
-            return "\(reason): the certificate is not for \(name); it has \(peerNames())"
+            let names = refusedNames.isEmpty ? "no name" : refusedNames.joined(separator: ", ")
+            return "\(reason): the certificate is not for \(name); it has \(names)"
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -181,12 +185,16 @@ extension TLSConnection {
         }
     }
 
-    /// The names in the peer's certificate, for an error's text.
-    private func peerNames() -> String {
-        guard let certificate = SSL_get1_peer_certificate(ssl) else { return "none" }
-        defer { X509_free(certificate) }
+    /// Notes what is in a certificate that is refused; decides nothing.
+    static let noteRefusal: SSL_verify_cb = { isAccepted, verification in
+        guard isAccepted == 0,
+            let ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()),
+            let connection = SSL_get_ex_data(OpaquePointer(ssl), 0),
+            let certificate = X509_STORE_CTX_get0_cert(verification)
+        else { return isAccepted }
         let names = SubjectNames.of(certificate)
-        return names.isEmpty ? "no subjectAltName" : names.joined(separator: ", ")
+        Unmanaged<TLSConnection>.fromOpaque(connection).takeUnretainedValue().refusedNames = names
+        return isAccepted
     }
 }
 
@@ -204,13 +212,13 @@ extension TLSConnection {
             let result = plaintext.withUnsafeMutableWritableBytes { SSL_read_ex(ssl, $0.baseAddress, $0.count, &count) }
             if result == 1 {
                 plaintext.moveWriterIndex(forwardBy: count)
-                controlMessages = 0
+                controlEvents = 0
                 if SSL_pending(ssl) > 0 { continue }
                 bio.markInbound()
                 if bio.inbound.readableBytes == 0 { return .needsBytes }
                 continue
             }
-            if controlMessages > Self.maximumControlMessages { return .failed(floodError()) }
+            if controlEvents > Self.maximumControlEvents { return .failed(floodError()) }
             if isWaiting(result) { return .needsBytes }
             if SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return .closed }
             return .failed(violation())
@@ -247,9 +255,7 @@ extension TLSConnection {
     }
 
     private func floodError() -> TLSError {
-        TLSError(
-            .protocolViolation,
-            "more than \(Self.maximumControlMessages) handshake messages in a row without application data")
+        TLSError(.protocolViolation, "a flood of handshake messages without application data between them")
     }
 }
 

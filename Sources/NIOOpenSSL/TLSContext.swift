@@ -45,6 +45,7 @@ public final class TLSContext: @unchecked Sendable {
         _ side: Side, _ minimumVersion: TLSVersion, _ protocols: [String], verification: TLSClientOptions.Verification
     ) throws(TLSError) {
         let wire = try Self.alpnList(protocols)
+        COpenSSL_start()
         ErrorQueue.clear()
         guard let pointer = SSL_CTX_new(side == .server ? TLS_server_method() : TLS_client_method()) else {
             throw TLSError(.configuration, "OpenSSL cannot start (\(ErrorQueue.drainText(or: "out of memory")))")
@@ -113,7 +114,7 @@ extension TLSContext {
         switch options.verification {
         case .none: SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
         case .full:
-            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, TLSConnection.noteRefusal)
             try setTrust(options.trust)
         }
     }

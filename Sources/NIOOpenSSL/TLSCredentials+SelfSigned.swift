@@ -19,6 +19,7 @@ extension TLSCredentials {
         guard (1...36500).contains(validDays) else {
             throw TLSError(.configuration, "\(validDays) days of validity are outside 1...36500")
         }
+        COpenSSL_start()
         let alternatives = try generalNames(names)
         defer { COpenSSL_sk_GENERAL_NAME_pop_free(alternatives) }
 

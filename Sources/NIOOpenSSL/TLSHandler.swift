@@ -121,25 +121,30 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Does what the bytes at hand allow: the handshake, plaintext to the owner, records to the peer.
     private func run(_ context: ChannelHandlerContext, _ connection: TLSConnection) {
         if state.phase == .handshaking, !shakeHands(context, connection) { return }
-        while state.phase == .open, state.isInputOpen, case let bound = connection.plaintextBound, bound > 0 {
+        deliver(context, connection)
+        guard state.phase == .open else { return }
+        sealQueued(context)
+        send(context)
+    }
+
+    /// Opens what came and hands it to the owner.
+    private func deliver(_ context: ChannelHandlerContext, _ connection: TLSConnection) {
+        var outcome = TLSConnection.OnOpened.full
+        while outcome == .full, state.isDelivering, case let bound = connection.plaintextBound, bound > 0 {
             var plaintext = context.channel.allocator.buffer(capacity: min(bound, Self.maximumDelivery))
-            let outcome = connection.open(into: &plaintext)
+            outcome = connection.open(into: &plaintext)
             if plaintext.readableBytes > 0 {
                 isReadWanted = false
                 context.fireChannelRead(wrapInboundOut(plaintext))
             }
-            // The owner may have closed the connection in the meantime.
-            guard state.phase == .open else { return }
-            switch outcome {
-            case .full: continue
-            case .needsBytes: break
-            case .closed: inputClosed(context)
-            case .failed(let error): return fail(context, error)
-            }
-            break
         }
-        sealQueued(context)
-        send(context)
+        // The owner may have closed the connection in the meantime.
+        guard state.phase == .open else { return }
+        switch outcome {
+        case .full, .needsBytes: break
+        case .closed: inputClosed(context)
+        case .failed(let error): fail(context, error)
+        }
     }
 
     /// - Returns: whether the connection is open.

@@ -28,7 +28,10 @@ struct TLSState {
     /// Whether `close(.output)` waits for the handshake, or for OpenSSL to be able to write.
     private(set) var isCloseNotifyDue = false
 
-    var isReceiving: Bool { phase == .handshaking || phase == .open && isInputOpen }
+    /// Whether plaintext is handed to the owner.
+    var isDelivering: Bool { phase == .open && isInputOpen }
+    /// Whether the transport's bytes are of use.
+    var isReceiving: Bool { phase == .handshaking || isDelivering }
     /// Whether a write may be queued.
     var isWritable: Bool {
         switch phase {

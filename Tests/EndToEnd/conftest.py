@@ -71,12 +71,12 @@ def modules(tmp_path_factory):
     sources = {directory / "protos" / "helloworld.proto": HERE / "protos" / "helloworld.proto"}
     for name in ("empty", "messages", "test"):
         # Not under their own path, which would be the package `grpc` of grpcio.
-        sources[directory / "protos" / "interop" / f"{name}.proto"] = GRPC_PROTO / "grpc/testing" / f"{name}.proto"
-    sources[directory / "protos" / "health" / "health.proto"] = GRPC_PROTO / "grpc/health/v1/health.proto"
+        sources[directory / "protos" / "interop_protos" / f"{name}.proto"] = GRPC_PROTO / "grpc/testing" / f"{name}.proto"
+    sources[directory / "protos" / "health_protos" / "health.proto"] = GRPC_PROTO / "grpc/health/v1/health.proto"
     for target, source in sources.items():
         if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(source.read_text().replace('"grpc/testing/', '"interop/'))
+            target.write_text(source.read_text().replace('"grpc/testing/', '"interop_protos/'))
     protos = [str(path.relative_to(directory / "protos")) for path in sources if path.exists()]
     subprocess.run(
         [sys.executable, "-m", "grpc_tools.protoc", f"-I{directory / 'protos'}", f"--python_out={directory}",
@@ -88,7 +88,7 @@ def modules(tmp_path_factory):
 @pytest.fixture(scope="session")
 def grpc_proto(modules):
     """The generated code of gRPC's own services."""
-    if not (modules / "interop").is_dir():
+    if not (modules / "interop_protos").is_dir():
         lack("no grpc-proto here")
     return modules
 

@@ -3,29 +3,25 @@
 """RTBRIDGE_SCREENSHOTS names a folder that keeps the screenshots; without it they are in pytest's temporary folder."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from support.bridge import binary
+from support.browser import Browser
 from support.processes import Child
 from support.waiting import wait_until
 
-# The page's elements, by what they are for. The page keeps these ids.
-PAGE = {
-    "title": "h1",
-    "name": "#greet-name", "unary": "#greet-unary", "unary answer": "#greet-answer",
-    "stream": "#greet-stream", "stream answers": "#greet-stream-answers",
-    "tcp connect": "#tcp-connect", "tcp line": "#tcp-line", "tcp send": "#tcp-send", "tcp log": "#tcp-log",
-    "udp connect": "#udp-connect", "udp state": "#udp-count", "udp plot": "#udp-plot",
-}
+pytestmark = pytest.mark.browser
+
+# On a port of the system's choice.
+DEMO = ["demo", "--port", "0"]
 
 
 @pytest.fixture(scope="module")
 def demo(logs):
-    """`rtbridge demo` on ports of the system's choice: the URL of its page."""
-    child = Child([binary(), "demo", "--port", "0"], logs / "demo.log")
+    """`rtbridge demo`; `url` is its page's."""
+    child = Child([binary(), *DEMO], logs / "demo.log")
     try:
         child.url = child.wait_line(r"(https://\S+)")[1]
         yield child
@@ -38,7 +34,6 @@ def demo(logs):
 
 @pytest.fixture(scope="module")
 def browser(program, tmp_path_factory, logs):
-    from support.browser import Browser
     browser = Browser(program("chromium"), program("chromedriver"), tmp_path_factory.mktemp("profile"),
                       logs / "chromedriver.log")
     yield browser
@@ -48,56 +43,96 @@ def browser(program, tmp_path_factory, logs):
 @pytest.fixture(scope="module")
 def page(browser, demo):
     browser.open(demo.url)
-    browser.element(PAGE["title"])
+    browser.element("h1")
     return browser
 
 
 @pytest.fixture(autouse=True)
-def screenshot(request, browser, tmp_path_factory):
+def screenshot(request, page, tmp_path_factory):
     """One after each test, under the test's name."""
     yield
     folder = Path(os.environ.get("RTBRIDGE_SCREENSHOTS") or tmp_path_factory.getbasetemp() / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
-    browser.screenshot(folder / f"{request.node.name}.png")
+    page.screenshot(folder / f"{request.node.name}.png")
 
 
-pytestmark = pytest.mark.browser
-
-
-def test_the_page_loads_over_tls_without_a_word_on_the_console(page):
+def test_the_page_loads_over_tls_and_finds_the_bridge_healthy(page):
     assert page.driver.current_url.startswith("https://")
-    assert page.driver.title
+    assert "@VERSION@" not in page.driver.page_source
+    wait_until("the health badge", lambda: page.state("#health-badge") == "good")
     assert page.severe() == []
 
 
-def test_a_unary_call_is_answered(page):
-    page.type(PAGE["name"], "Ada")
-    page.click(PAGE["unary"])
-    page.wait_text(PAGE["unary answer"], "Ada")
+@pytest.mark.parametrize("body", ["binary", "text"])
+def test_a_unary_call_is_answered(page, body):
+    page.click(f"label:has(#unary-{body})")
+    page.type("#unary-name", f"Ada in {body}")
+    page.click("#unary-call")
+    page.wait_text("#unary-reply", f"Ada in {body}")
+    page.wait_text("#unary-status", "0 OK")
+    assert page.state("#unary-status") == "good"
+    assert "grpc-status" in page.text("#unary-trailers")
+    assert "content-type" in page.text("#unary-headers")
 
 
 def test_a_server_stream_is_answered_message_by_message(page):
-    page.type(PAGE["name"], "Ada")
-    page.click(PAGE["stream"])
-    page.wait_text(PAGE["stream answers"], "Ada")
+    page.type("#stream-name", "Ada")
+    page.click("#stream-start")
+    # The second of ten is there while the stream still runs.
+    page.wait_text("#stream-list li:nth-child(2)", "Ada")
+    assert page.state("#stream-status") == "busy"
+    page.wait_text("#stream-status", "0 OK")
+    assert len(page.elements("#stream-list li")) == 10
 
 
-def test_a_tcp_session_is_opened_and_answers(page):
-    page.click(PAGE["tcp connect"])
-    page.type(PAGE["tcp line"], "hello over TCP")
-    page.click(PAGE["tcp send"])
-    page.wait_text(PAGE["tcp log"], "hello over TCP")
+def test_a_stream_can_be_cancelled(page):
+    page.click("#stream-start")
+    page.wait_text("#stream-list li:nth-child(1)", "Ada")
+    page.click("#stream-cancel")
+    wait_until("the end", lambda: page.state("#stream-status") == "bad")
+    assert len(page.elements("#stream-list li")) < 10
 
 
-def test_a_udp_exchange_is_plotted(page):
-    page.click(PAGE["udp connect"])
-    wait_until("datagrams", lambda: re.search(r"[1-9]", page.text(PAGE["udp state"])))
+def test_a_method_that_is_not_there_shows_its_status(page):
+    page.click("#error-call")
+    page.wait_text("#error-status", "12 UNIMPLEMENTED")
+
+
+def test_a_deadline_shows_its_status(page):
+    page.click("#deadline-call")
+    page.wait_text("#deadline-status", "4 DEADLINE_EXCEEDED")
+    assert "trailer" in page.text("#deadline-detail")
+
+
+def test_a_tcp_session_is_opened_talks_and_is_closed(page):
+    page.click("#tcp-connect")
+    wait_until("the session", lambda: page.state("#tcp-state") == "good")
+    page.type("#tcp-input", "hello over TCP")
+    page.click("#tcp-send")
+    page.wait_text("#tcp-log li.in:last-child", "hello over TCP")
+    page.type("#tcp-input", "/quit")
+    page.click("#tcp-send")
+    page.wait_text("#tcp-state", "1000")
+
+
+def test_a_udp_exchange_is_counted_and_plotted(page):
+    page.click("#udp-start")
+    wait_until("twenty datagrams", lambda: int(page.text("#udp-count")) >= 20)
+    page.click("#udp-ping")
+    page.wait_text("#udp-pong", "ms")
+    assert '"seq"' in page.text("#udp-last")
     # The plot has been drawn on: not all of its pixels are the same.
     colours = page.driver.execute_script("""
-        const canvas = document.querySelector(arguments[0]);
+        const canvas = document.querySelector("#udp-plot");
         const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-        return new Set(new Uint32Array(pixels.buffer)).size;""", PAGE["udp plot"])
-    assert colours > 1
+        return new Set(new Uint32Array(pixels.buffer)).size;""")
+    assert colours > 2
+    page.driver.execute_script("scrollTo(0, document.querySelector('#udp').offsetTop - 60)")
+
+
+def test_a_udp_exchange_can_be_stopped(page):
+    page.click("#udp-stop")
+    page.wait_text("#udp-state", "stopped")
 
 
 def test_after_all_calls_the_console_is_still_silent(page):

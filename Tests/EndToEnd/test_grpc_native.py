@@ -33,19 +33,19 @@ def channel(request, bridge, certificates):
 
 @pytest.fixture(scope="module")
 def m(grpc_proto):
-    from interop import messages_pb2
+    from interop_protos import messages_pb2
     return messages_pb2
 
 
 @pytest.fixture(scope="module")
 def empty(grpc_proto):
-    from interop import empty_pb2
+    from interop_protos import empty_pb2
     return empty_pb2.Empty()
 
 
 @pytest.fixture(scope="module")
 def service(channel, grpc_proto):
-    from interop import test_pb2_grpc
+    from interop_protos import test_pb2_grpc
     return test_pb2_grpc.TestServiceStub(channel)
 
 
@@ -210,7 +210,7 @@ def test_unimplemented_method(service, empty):
 
 
 def test_unimplemented_service(channel, grpc_proto, empty):
-    from interop import test_pb2_grpc
+    from interop_protos import test_pb2_grpc
     with pytest.raises(grpc.RpcError) as failure:
         test_pb2_grpc.UnimplementedServiceStub(channel).UnimplementedCall(empty, timeout=DEADLINE)
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED

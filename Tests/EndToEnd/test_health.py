@@ -155,7 +155,7 @@ def test_healthcheck_ends_with_1_for_somebody_else_s_answer():
 
 @pytest.fixture(scope="module")
 def check(bridge, certificates, grpc_proto):
-    from health import health_pb2, health_pb2_grpc
+    from health_protos import health_pb2, health_pb2_grpc
     with open(certificates.ca, "rb") as ca:
         credentials = grpc.ssl_channel_credentials(root_certificates=ca.read())
     with grpc.secure_channel(address(bridge, "tls"), credentials) as channel:

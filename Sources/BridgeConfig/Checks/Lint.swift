@@ -15,9 +15,9 @@ struct Lint {
 
     func run() {
         for listener in document.listeners { checkDevelopment(listener) }
+        checkShadows()
         for (index, route) in document.routes.enumerated() {
             let path = JSONPath.root.key("routes").index(index)
-            checkShadow(index, path)
             checkDeadline(route, path)
             checkHTTPVersion(route, path)
             checkIdleOptions(route, path)
@@ -38,15 +38,16 @@ struct Lint {
 
     // MARK: - Routes
 
-    private func checkShadow(_ index: Int, _ path: JSONPath) {
-        let match = document.routes[index].match
-        let shadow = document.routes[..<index].first {
-            $0.match.covers(match, listeners: document.listeners.map(\.name))
+    private func checkShadows() {
+        let scopes = document.routes.map { MatchScope($0.match, listeners: document.listeners) }
+        let routes = JSONPath.root.key("routes")
+        for (index, scope) in scopes.enumerated() {
+            guard let shadow = scopes[..<index].firstIndex(where: { $0.covers(scope) }) else { continue }
+            // Named by its place: a name may be made of what came out of `${…}`.
+            warn(
+                routes.index(index), "never reached: \(routes.index(shadow)) takes all that it matches",
+                hint: "Routes are tried in order; put the narrower one first.")
         }
-        guard let shadow else { return }
-        warn(
-            path, "never reached: the route \(quoted(shadow.name)) before it matches all that it matches",
-            hint: "Routes are tried in order; put the narrower one first.")
     }
 
     /// A method may stream as long as it likes; only who names a single one can know that it does not.

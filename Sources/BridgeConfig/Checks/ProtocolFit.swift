@@ -20,7 +20,7 @@ enum ProtocolFit {
         if let wrong = match.protocols.first(where: { !fits($0, backend.protocol) }) {
             route.refuse(
                 at: place.key("protocol"),
-                "\(wrong.rawValue) does not fit the back-end \(quoted(backend.name)), "
+                "\(wrong.rawValue) does not fit the back-end \(route.written("backend") ?? "here"), "
                     + "which speaks \(backend.protocol.rawValue)",
                 hint: table)
         }

@@ -15,7 +15,7 @@ extension Kind where Value == Backend {
                 "protocol", as: Kind<BackendProtocol>.word(except: [.websocket, .http]),
                 hint: #"Write "grpc", "tcp" or "udp"."#)
             let endpoints = o.required(
-                "endpoints", as: .distinct(.parsed(AddressText.endpoint), atLeast: 1),
+                "endpoints", as: .distinct(.endpoint, atLeast: 1),
                 hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
             var backend = Backend(name: "", protocol: kind ?? .grpc, endpoints: endpoints ?? [])
             backend.name = name ?? Backend.name(backend.protocol, backend.endpoints)
@@ -116,7 +116,7 @@ extension Kind where Value == Double {
 extension Kind where Value == Jitter {
     static var jitter: Kind {
         let words: KeyValuePairs<String, Jitter> = ["full": .full, "equal": .equal, "decorrelated": .decorrelated]
-        let word = Kind<String>.word(words.map(\.key))
+        let word = Kind<String>.word(words.map(\.key), others: ["a fraction such as 0.2"])
         return .init(
             read: { value in
                 switch value.node.value {

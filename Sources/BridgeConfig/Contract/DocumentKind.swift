@@ -7,11 +7,11 @@ extension Kind where Value == Document {
         .object { o in
             var document = Document()
             var version = 1
-            o.read("version", into: &version, as: .count(in: 1...1))
+            o.read("version", into: &version, as: .version)
 
             let names = Names()
             var listeners: [Named<Listener>] = []
-            o.require("listeners", into: &listeners, as: .named { .listener(named: $0) })
+            o.require("listeners", into: &listeners, as: .named(atLeast: 1) { .listener(named: $0) })
             names.listeners = listeners.map(\.name)
             document.listeners = listeners.compactMap(\.entry)
 
@@ -63,6 +63,19 @@ extension Kind where Value == String {
 }
 
 // MARK: - Small parts
+
+extension Kind where Value == Int {
+    /// Of the format of the file.
+    static var version: Kind {
+        var kind = Kind.count(in: 1...1)
+        kind.read = { value in
+            if value.node.value == .number("1") { return 1 }
+            value.refuse("is a version that this build does not know", hint: "Write 1, or leave the key out.")
+            return nil
+        }
+        return kind
+    }
+}
 
 extension Kind where Value == Admin {
     static var admin: Kind {

@@ -17,7 +17,15 @@ extension Kind where Value == Listener {
 }
 
 extension Kind where Value == Address {
-    static var listenerAddress: Kind { .parsed(AddressText.listener) }
+    /// Where something listens.
+    static var listenerAddress: Kind {
+        .parsed(expected: "an address", hint: AddressText.listenerExample, AddressText.listener)
+    }
+
+    /// What is dialled.
+    static var endpoint: Kind {
+        .parsed(expected: "an address", hint: AddressText.endpointExample, AddressText.endpoint)
+    }
 }
 
 extension Kind where Value == Listener.HTTPVersion {
@@ -130,9 +138,9 @@ extension Kind where Value == String {
     static var readableFile: Kind {
         .init(read: { value in
             guard let text = value.text() else { return nil }
-            let path = File.resolve(text.value, in: value.reading.expansion.directory)
+            // An empty name is no name for the folder.
+            let path = text.value.isEmpty ? "" : File.resolve(text.value, in: value.reading.expansion.directory)
             do throws(FileFault) {
-                guard !text.value.isEmpty else { throw .noName }
                 try File.checkReadable(path)
                 return path
             } catch {

@@ -47,7 +47,7 @@ extension Kind where Value == Route {
 
 extension Kind where Value == Match {
     static func match(_ names: Names) -> Kind {
-        .object(synonyms: ["prefix": "pathPrefix", "hosts": "host", "protocols": "protocol", "port": "listener"]) { o in
+        .object(synonyms: ["prefix": "pathPrefix", "hosts": "host", "protocols": "protocol"]) { o in
             var match = Match(protocols: o.optional("protocol", as: .frontProtocols) ?? [])
             match.listener = o.optional("listener", as: .name(of: "listener", in: names.listeners))
             match.host = o.optional("host", as: .parsed(MatchText.host))

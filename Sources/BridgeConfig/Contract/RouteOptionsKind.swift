@@ -53,7 +53,7 @@ extension Kind where Value == [String] {
 
 extension Kind where Value == CORSOptions.Headers {
     static var corsHeaders: Kind {
-        let word = Kind<String>.word(["requested"])
+        let word = Kind<String>.word(["requested"], others: ["a list of names"])
         let name = Kind<String>.text { text throws(Fault) in
             if text == "*" {
                 throw Fault("is no name of a header field", hint: "Write \"requested\" in place of the list.")
@@ -100,8 +100,8 @@ extension Kind where Value == RouteTimeouts {
 }
 
 extension Kind where Value == Int {
-    /// A limit of one message. The gRPC length prefix has 32 bits, a buffer's length 31.
-    static var messageBytes: Kind { .size(in: 1...(1 << 31 - 1)) }
+    /// A limit of one message; lengths must fit the 32 bits of gRPC and of buffers.
+    static var messageBytes: Kind { .size(in: 1...(1 << 30)) }
 }
 
 extension Kind where Value == ErrorDetail {

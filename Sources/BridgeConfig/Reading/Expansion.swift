@@ -60,7 +60,7 @@ struct Expansion {
             throw Fault("needs the file \(quoted(path)), which is not UTF-8")
         }
         // A CR LF is one Character.
-        if text.last?.isNewline == true { text.removeLast() }
+        if text.last == "\n" || text.last == "\r\n" { text.removeLast() }
         return text
     }
 

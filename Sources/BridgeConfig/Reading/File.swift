@@ -72,6 +72,7 @@ enum File {
     }
 
     private static func open(_ path: String) throws(FileFault) -> Int32 {
+        guard !path.isEmpty else { throw .noName }
         let descriptor = systemOpen(path)
         guard descriptor >= 0 else { throw .system(errno) }
         var status = stat()

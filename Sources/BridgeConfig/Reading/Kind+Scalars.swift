@@ -102,15 +102,18 @@ extension Kind where Value == Duration? {
 
 extension Kind where Value == String {
     /// One of a few words.
-    /// - Parameter later: Words of the contract that are not in this build.
-    static func word(_ words: [String], later: [String] = []) -> Kind {
+    /// - Parameters:
+    ///   - later: Words of the contract that are not in this build.
+    ///   - others: What the key takes besides words, for the hint.
+    static func word(_ words: [String], later: [String] = [], others: [String] = []) -> Kind {
         Kind(
             read: { value in
-                let list = words.map(quoted).joined(separator: " or ")
-                guard let text = value.text(expected: list) else { return nil }
+                let list = words.map(quoted)
+                guard let text = value.text(expected: list.joined(separator: " or ")) else { return nil }
                 if words.contains(text.value) { return text.value }
                 if later.contains(text.value) {
-                    value.refuse(text, Fault("is not supported yet", hint: "Supported: \(list)."))
+                    value.refuse(
+                        text, Fault("is not supported yet", hint: "Supported: \(list.joined(separator: ", "))."))
                     return nil
                 }
                 let nearest = text.isReplaced ? nil : Suggestion.nearest(to: text.value, in: words)
@@ -119,7 +122,7 @@ extension Kind where Value == String {
                     Fault(
                         "is not known here",
                         hint: Suggestion.hint(
-                            for: text.value, nearest: nearest, known: words.map(quoted), title: "Known")))
+                            for: text.value, nearest: nearest, known: list + others, title: "Known")))
                 return nil
             },
             show: { quoted($0) }, words: words)
@@ -146,9 +149,12 @@ extension Kind where Value: RawRepresentable & CaseIterable, Value.RawValue == S
 
 extension Kind {
     /// A value that is written as a string.
-    static func parsed(_ parse: @escaping (String) throws(Fault) -> Value) -> Kind {
+    static func parsed(
+        expected: String = "a string", hint: String = "Write it in double quotes.",
+        _ parse: @escaping (String) throws(Fault) -> Value
+    ) -> Kind {
         Kind(read: { value in
-            guard let text = value.text() else { return nil }
+            guard let text = value.text(expected: expected, hint: hint) else { return nil }
             do throws(Fault) {
                 return try parse(text.value)
             } catch {

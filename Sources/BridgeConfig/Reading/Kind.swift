@@ -72,13 +72,17 @@ extension Kind {
     }
 
     /// An object whose keys are the user's names. A value in which something is wrong is nil, its name is kept.
-    static func named<Entry>(_ kind: @escaping (String) -> Kind<Entry>) -> Kind where Value == [Named<Entry>] {
+    static func named<Entry>(
+        atLeast least: Int = 0, _ kind: @escaping (String) -> Kind<Entry>
+    ) -> Kind where Value == [Named<Entry>] {
         Kind(read: { value in
             guard case .object(let members) = value.node.value else {
                 value.refuseType(expected: "an object", hint: #"Objects are written { "name": … }."#)
                 return nil
             }
-            return members.filter { !$0.isComment }.map { member in
+            let entries = members.filter { !$0.isComment }
+            if entries.count < least { value.refuse("the object is empty", hint: "Write at least one entry.") }
+            return entries.map { member in
                 let path = value.path.name(member.key)
                 let reader = value.child(member.node, path)
                 if member.key.isEmpty || member.key.utf8.contains(where: Ascii.isControl) {

@@ -49,8 +49,8 @@ final class ObjectReader {
         return kind.read(value.child(member.node, value.path.key(key)))
     }
 
-    /// The same for lists and objects, which begin empty.
-    func require<Value: RangeReplaceableCollection>(_ key: String, into target: inout Value, as kind: Kind<Value>) {
+    /// The same for lists and objects of entries, which begin empty.
+    func require<Value>(_ key: String, into target: inout Value, as kind: Kind<Value>) {
         guard let value = required(key, as: kind, hint: "Write at least one entry.") else { return }
         target = value
     }
@@ -71,6 +71,12 @@ final class ObjectReader {
     func has(_ key: String) -> Bool { reader(key).map { $0.node.value != .null } ?? false }
 
     func isEmptyList(_ key: String) -> Bool { reader(key)?.node.value == .array([]) }
+
+    /// A string as it stands in the file, in quotes.
+    func written(_ key: String) -> String? {
+        guard case .string(let text) = reader(key)?.node.value else { return nil }
+        return quoted(text)
+    }
 
     /// Reports at a key's value, or at the object where the key is missing.
     func refuse(_ key: String, _ message: String, hint: String? = nil) {

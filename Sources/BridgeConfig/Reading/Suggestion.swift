@@ -8,7 +8,9 @@ enum Suggestion {
         var best: (distance: Int, candidate: String)?
         for candidate in candidates {
             let other = Array(candidate.lowercased().unicodeScalars)
-            let distance = distance(typed, other)
+            var distance = distance(typed, other)
+            // Half a word counts as one slip.
+            if typed.count >= 3, other.starts(with: typed) || typed.starts(with: other) { distance = min(distance, 1) }
             // A third of the letters may be wrong, one at least; not all of a short word.
             guard distance <= max(1, other.count / 3), distance < other.count else { continue }
             if best.map({ distance < $0.distance }) ?? true { best = (distance, candidate) }

@@ -17,7 +17,7 @@ struct ValueReader {
     }
 
     /// The text, after `${…}` is replaced; nil where that was reported as impossible.
-    func text(expected: String = "a string", hint: String? = nil) -> Text? {
+    func text(expected: String = "a string", hint: String = "Write it in double quotes.") -> Text? {
         guard case .string(let written) = node.value else {
             refuseType(expected: expected, hint: hint)
             return nil

@@ -2,16 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 enum AddressText {
+    static let listenerExample = #"Write for example "0.0.0.0:8443" or "[::]:8443"."#
+    static let endpointExample = #"Write for example "10.0.0.11:50051"."#
+
     /// Where something listens: port 0 lets the system choose.
     static func listener(_ text: String) throws(Fault) -> Address {
         try refuseOtherForms(text)
-        return try parse(text, ports: 0...65535, example: #"Write for example "0.0.0.0:8443" or "[::]:8443"."#)
+        return try parse(text, ports: 0...65535, example: listenerExample)
     }
 
     /// What is dialled.
     static func endpoint(_ text: String) throws(Fault) -> Address {
         try refuseOtherForms(text)
-        return try parse(text, ports: 1...65535, example: #"Write for example "10.0.0.11:50051"."#)
+        return try parse(text, ports: 1...65535, example: endpointExample)
     }
 
     private static func refuseOtherForms(_ text: String) throws(Fault) {
@@ -42,6 +45,10 @@ enum AddressText {
             let colon = text.lastIndex(of: ":") ?? text.endIndex
             host = text[..<colon]
             rest = text[colon...]
+            if text.isEmpty { throw Fault("is no address", hint: example) }
+            if rest.isEmpty, host.utf8.allSatisfy(Ascii.isDigit) {
+                throw Fault("is a port without a host", hint: example)
+            }
             if host.isEmpty || host == "*", !rest.isEmpty { throw Fault("has no host", hint: example) }
             if host.contains(":") {
                 throw Fault("has several colons", hint: #"Put an IPv6 address in brackets: "[::1]:8443"."#)
@@ -50,7 +57,9 @@ enum AddressText {
         }
         guard rest.hasPrefix(":"), rest.count > 1 else { throw Fault("has no port", hint: example) }
         let digits = rest.dropFirst()
-        guard digits.utf8.allSatisfy(Ascii.isDigit) else { throw Fault("has a port that is no number", hint: example) }
+        guard digits.utf8.allSatisfy(Ascii.isDigit), digits == "0" || !digits.hasPrefix("0") else {
+            throw Fault("has a port that is no number", hint: example)
+        }
         guard digits.utf8.count <= 5, let port = Int(digits), ports.contains(port) else {
             throw Fault("has a port outside \(ports.lowerBound)...\(ports.upperBound)")
         }

@@ -24,7 +24,7 @@ enum BackendURL {
             throw Fault("has an unknown scheme", hint: "Supported: \(built).")
         }
         guard let `protocol` = known else {
-            throw Fault("is not supported yet: the scheme \(scheme)", hint: "Supported: \(built).")
+            throw Fault("has a scheme that is not supported yet", hint: "Supported: \(built).")
         }
         var authority = text[text.index(colon, offsetBy: 3)...]
         if authority.utf8.contains(UInt8(ascii: "@")) {
@@ -34,7 +34,8 @@ enum BackendURL {
         if authority.contains(where: { "/?#".contains($0) }) {
             throw Fault("has a path in it", hint: "Write the scheme, the host and the port alone.")
         }
-        let address = try AddressText.parse(String(authority), ports: 1...65535, example: example)
+        let address = try AddressText.parse(
+            String(authority), ports: 1...65535, example: "Write for example \"\(scheme)://127.0.0.1:50051\".")
         return Backend(
             name: Backend.name(`protocol`, [address]), protocol: `protocol`, endpoints: [address])
     }

@@ -32,7 +32,7 @@ enum OriginText {
             throw Fault(
                 "has the default port in it, which browsers leave out",
                 hint: "Write the scheme and the host alone.",
-                correction: quoted(String(text.dropLast(":\(port)".count))))
+                correction: quoted(String(text[..<(text.lastIndex(of: ":") ?? text.endIndex)])))
         }
         return text.lowercased()
     }

@@ -9,6 +9,8 @@ import NIOCore
 protocol GRPCDialect {
     /// In access records.
     static var frontName: String { get }
+    /// Whether an answer of header fields alone says `content-length: 0`.
+    static var saysEmptyBody: Bool { get }
 
     /// The content-type of the request to the back-end.
     var backContentType: String { get }

@@ -10,6 +10,8 @@ import NIOCore
 public enum GRPCFront: FrontProtocol {
     public static let name = FrontProtocolName.grpc
 
+    private static let nativeType = "application/grpc"
+
     public static func recognises(_ head: RequestHead) -> Bool {
         head.fields.first("content-type").map { GRPCWebContentType.isNative($0) } ?? false
     }
@@ -28,11 +30,11 @@ public enum GRPCFront: FrontProtocol {
         guard head.version == .http2 else {
             return LocalAnswer.send(stream, status: 404, text: "No route matches this path.")
         }
-        sendNoRoute(head, stream, contentType: "application/grpc")
+        sendNoRoute(head, stream, contentType: nativeType)
     }
 
-    static func refuseMethod(_ stream: any HTTPFrontStream) {
-        var extra = FieldBlock()
+    static func refuseMethod(_ stream: any HTTPFrontStream, cors: FieldBlock = FieldBlock()) {
+        var extra = cors
         extra.append("allow", "POST, OPTIONS")
         LocalAnswer.send(stream, status: 405, extra: extra, text: "gRPC calls are made with POST.")
     }
@@ -43,7 +45,7 @@ public enum GRPCFront: FrontProtocol {
         var fields = FieldBlock()
         fields.append(":status", "200")
         fields.append("content-type", contentType.utf8)
-        if head.version == .http1 { fields.append("content-length", "0") }
+        if contentType != nativeType { fields.append("content-length", "0") }
         let code = Int(GRPCStatusCode.unimplemented.rawValue)
         fields.append(GRPCFields.trailers(code: code, message: "no route matches \(path)"))
         stream.respond(fields, endStream: true)
@@ -53,6 +55,7 @@ public enum GRPCFront: FrontProtocol {
 /// Frames go through as they are; only their lengths are looked at.
 struct NativeDialect: GRPCDialect {
     static var frontName: String { "grpc" }
+    static var saysEmptyBody: Bool { false }
 
     let backContentType: String
     var frontContentType: String

@@ -83,7 +83,8 @@ final class GRPCFrontLeg<Dialect: GRPCDialect> {
     private func respondTrailersOnly(_ trailers: FieldBlock) {
         var fields = responseHead()
         GRPCFields.copyResponse(GRPCFields.sanitised(trailers), into: &fields)
-        if request.head.version == .http1 { fields.append("content-length", "0") }
+        // A browser's client waits for no body then (gRPC PROTOCOL-WEB.md).
+        if Dialect.saysEmptyBody { fields.append("content-length", "0") }
         addCORS(&fields)
         stream.respond(fields, endStream: true)
     }

@@ -15,13 +15,12 @@ public enum GRPCWebFront: FrontProtocol {
     }
 
     public static func accept(_ request: FrontRequest) {
-        guard request.head.method == .post else { return GRPCFront.refuseMethod(request.stream) }
-        guard let type = request.head.fields.first("content-type").flatMap({ GRPCWebContentType.parse($0) }) else {
-            return LocalAnswer.send(request.stream, status: 415, text: unsupportedType)
-        }
+        guard request.head.method == .post,
+            let type = request.head.fields.first("content-type").flatMap({ GRPCWebContentType.parse($0) })
+        else { return refuseOther(request) }
         if type.mode == .text, !request.route.config.grpcWeb.text {
             let text = "This route takes application/grpc-web alone (grpcWeb.text is false)."
-            return LocalAnswer.send(request.stream, status: 415, text: text)
+            return LocalAnswer.send(request.stream, status: 415, extra: corsFields(request), text: text)
         }
         GRPCFrontLeg(request, WebDialect(request, type)).start()
     }
@@ -35,9 +34,19 @@ public enum GRPCWebFront: FrontProtocol {
     }
 
     /// Answers a request at a place where only gRPC-Web is spoken, and which speaks something else.
-    public static func refuseOther(_ head: RequestHead, _ stream: any HTTPFrontStream) {
-        guard head.method == .post else { return GRPCFront.refuseMethod(stream) }
-        LocalAnswer.send(stream, status: 415, text: unsupportedType)
+    public static func refuseOther(_ request: FrontRequest) {
+        let cors = corsFields(request)
+        guard request.head.method == .post else { return GRPCFront.refuseMethod(request.stream, cors: cors) }
+        LocalAnswer.send(request.stream, status: 415, extra: cors, text: unsupportedType)
+    }
+
+    /// What lets a page read an answer that is not gRPC's.
+    private static func corsFields(_ request: FrontRequest) -> FieldBlock {
+        var fields = FieldBlock()
+        if let cors = request.route.cors, let origin = cors.allowedOrigin(request.head.fields) {
+            cors.decorate(&fields, origin: origin, exposing: [])
+        }
+        return fields
     }
 
     /// Answers a preflight itself; it never reaches a back-end.
@@ -55,6 +64,7 @@ public enum GRPCWebFront: FrontProtocol {
 /// Bodies in gRPC-Web's frames; trailers are the last of them.
 struct WebDialect: GRPCDialect {
     static var frontName: String { "grpc-web" }
+    static var saysEmptyBody: Bool { true }
 
     let backContentType: String
     let frontContentType: String

@@ -20,13 +20,14 @@ extension LocalPages {
         let status = reasons.isEmpty ? 200 : 503
         let verdict = reasons.isEmpty ? word : "not \(word)"
         guard acceptsJSON else {
+            fields.append("content-type", "text/plain; charset=utf-8")
             let text = ([verdict] + reasons).joined(separator: "\n") + "\n"
-            return LocalPage(
-                status: status, contentType: "text/plain; charset=utf-8", fields: fields, body: ByteBuffer(string: text))
+            return LocalPage(status: status, fields: fields, body: ByteBuffer(string: text))
         }
+        fields.append("content-type", "application/json")
         let list = reasons.map { "\"\(escaped($0))\"" }.joined(separator: ",")
         let json = "{\"status\":\"\(verdict)\",\"reasons\":[\(list)]}\n"
-        return LocalPage(status: status, contentType: "application/json", fields: fields, body: ByteBuffer(string: json))
+        return LocalPage(status: status, fields: fields, body: ByteBuffer(string: json))
     }
 
     /// RFC 8259 §7, for texts of our own making.

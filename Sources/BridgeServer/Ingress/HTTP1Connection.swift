@@ -95,6 +95,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
         switch phase {
+        // The back-end may be reached while the decoder still has the rest of the request to tell.
+        case .tunnel where stream?.hasRequestEnded == false:
+            if case .end = unwrapInboundIn(data) { stream?.hasRequestEnded = true }
         case .tunnel: received(rawBytes.unwrap(data))
         case .lingering, .closed: break
         case .idle, .busy:
@@ -157,9 +160,11 @@ final class HTTP1Connection: ChannelDuplexHandler {
         worker.refreshClock()
         switch phase {
         case .tunnel: stream?.handler?.requestEnded(nil)
-        // A client that has sent its request and half-closed still wants the answer; within a request it is gone.
-        case .busy where stream?.hasRequestEnded == true: stream?.closesAfterwards = true
-        case .idle, .busy, .lingering, .closed: context.close(promise: nil)
+        // A client that ends its side is gone, as far as anybody can tell: HTTP/1.1 has no half-close that says more
+        // is wanted (RFC 9112 §9.6), and a stream for nobody would otherwise go on until it is written to.
+        case .idle, .busy: context.close(promise: nil)
+        // Our last bytes may still be on their way; the connection ends after them.
+        case .lingering, .closed: break
         }
     }
 
@@ -259,8 +264,15 @@ final class HTTP1Connection: ChannelDuplexHandler {
         }
     }
 
+    /// Sends what there is, and closes without the answer's end.
     func abort() {
-        context?.close(promise: nil)
+        guard let context else { return }
+        phase = .closed
+        writeOutbound(context)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
+            self.context?.close(promise: nil)
+        }
+        arm(.seconds(2))
     }
 
     /// Whether the connection ends after this answer, so that the answer says so.
@@ -319,7 +331,7 @@ extension HTTP1Connection: TickFlushable {
 
 extension HTTP1Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
-        if phase == .idle || phase == .lingering { context?.close(promise: nil) }
+        if phase != .busy, phase != .tunnel { context?.close(promise: nil) }
     }
 }
 

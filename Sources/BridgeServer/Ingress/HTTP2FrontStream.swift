@@ -28,7 +28,7 @@ extension HTTP2FrontStream: HTTPFrontStream {
 
     func write(_ bytes: ByteBuffer) { stream.write(bytes) }
     func finish(_ trailers: FieldBlock?) { stream.finish(trailers) }
-    func reset() { stream.reset(.internalError) }
+    func reset() { stream.breakOff() }
     func consume(_ count: Int) { stream.consume(count) }
 }
 

@@ -67,7 +67,9 @@ final class Ingress {
     /// The request speaks a protocol that no route here takes: say which one this place wants.
     private func refuseUnknown(_ head: RequestHead, _ stream: any HTTPFrontStream, speaks: FrontProtocolName?) {
         let wanted = table.protocols(at: head)
-        if wanted.contains(.grpcWeb) { return GRPCWebFront.refuseOther(head, stream) }
+        if let route = table.find(head, .grpcWeb) {
+            return GRPCWebFront.refuseOther(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+        }
         if wanted.contains(.websocket) { return WebSocketFront.refuseOther(stream) }
         if wanted.contains(.grpc) {
             return LocalAnswer.send(stream, status: 415, text: "This path takes gRPC (application/grpc) alone.")

@@ -8,14 +8,12 @@ import NIOCore
 /// A page that is ready to be sent.
 public struct LocalPage: Sendable {
     public var status: Int
-    public var contentType: StaticString
-    /// Further header fields.
+    /// Without `:status` and `content-length`.
     public var fields: FieldBlock
     public var body: ByteBuffer
 
-    public init(status: Int = 200, contentType: StaticString, fields: FieldBlock = FieldBlock(), body: ByteBuffer) {
+    public init(status: Int = 200, fields: FieldBlock, body: ByteBuffer) {
         self.status = status
-        self.contentType = contentType
         self.fields = fields
         self.body = body
     }
@@ -35,14 +33,19 @@ public struct LocalPages: Sendable {
 
     /// - Returns: whether the path was one of these, and is answered.
     func answer(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
-        guard !pages.isEmpty, head.method == .get || head.method == .head else { return false }
-        guard !head.fields.contains("upgrade"), let make = pages[String(decoding: head.path, as: UTF8.self)]
+        guard !pages.isEmpty, !head.fields.contains("upgrade"),
+            let make = pages[String(decoding: head.path, as: UTF8.self)]
         else { return false }
+        guard head.method == .get || head.method == .head else {
+            var allow = FieldBlock()
+            allow.append("allow", "GET, HEAD")
+            LocalAnswer.send(stream, status: 405, extra: allow, text: "This page is read with GET.")
+            return true
+        }
         let accept = head.fields.string("accept") ?? ""
         let page = make(accept.contains("application/json"))
         LocalAnswer.send(
-            stream, status: page.status, contentType: page.contentType, extra: page.fields, body: page.body,
-            isHead: head.method == .head)
+            stream, status: page.status, fields: page.fields, body: page.body, isHead: head.method == .head)
         return true
     }
 }

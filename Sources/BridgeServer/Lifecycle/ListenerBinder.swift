@@ -34,8 +34,9 @@ enum ListenerBinder {
         _ config: Listener, index: Int, _ workers: [NIOLoopBound<WorkerState>]
     ) async throws -> (Listening, [any Channel]) {
         var channels: [any Channel] = []
-        var address = try await resolve(config)
+        var address = try resolve(config)
         do {
+            if workers.count > 1 { address = try PortClaim.check(address) }
             for worker in workers {
                 let channel = try await bootstrap(index, worker, sharesPort: workers.count > 1).bind(to: address).get()
                 channels.append(channel)
@@ -49,7 +50,7 @@ enum ListenerBinder {
         return (Listening(name: config.name, isTLS: config.tls != nil, address: address), channels)
     }
 
-    private static func resolve(_ config: Listener) async throws -> SocketAddress {
+    private static func resolve(_ config: Listener) throws -> SocketAddress {
         switch config.address {
         case .host(let host, let port):
             if let address = try? SocketAddress(ipAddress: host, port: port) { return address }

@@ -13,6 +13,14 @@ public struct GRPCStatus: Error, Equatable, Sendable {
     }
 }
 
+extension GRPCStatus {
+    /// Appends `grpc-status` and, where there is a message, `grpc-message`.
+    public func append(to fields: inout FieldBlock) {
+        fields.append("grpc-status", String(code.rawValue).utf8)
+        if !message.isEmpty { fields.append("grpc-message", GRPCMessageText.encode(message).utf8) }
+    }
+}
+
 extension GRPCStatus: CustomStringConvertible {
     public var description: String { message.isEmpty ? code.name : "\(code.name): \(message)" }
 }

@@ -5,33 +5,30 @@
 /// (gRPC doc/PROTOCOL-HTTP2.md, "Requests").
 public enum GRPCTimeout {
     /// What is longer is taken for this: a hundred years, which fits any clock's arithmetic in nanoseconds.
-    public static let longest = Duration.seconds(100 * 365 * 24 * 3600)
+    public static let longest = Duration.nanoseconds(nanosecondsOfLongest)
 
     /// The largest number that 8 digits can hold.
     static let maximumValue: Int64 = 99_999_999
 
     /// Reads a value. More than 8 digits are accepted, as browsers' clients send milliseconds that long.
     /// - Returns: `nil` if it is malformed; never more than ``longest``.
-    public static func parse(_ bytes: some Collection<UInt8>) -> Duration? {
-        guard let unit = bytes.reduce(nil as UInt8?, { $1 }), let attoseconds = attoseconds(perUnit: unit) else {
-            return nil
-        }
+    public static func parse(_ bytes: some BidirectionalCollection<UInt8>) -> Duration? {
+        guard let unit = bytes.last, let perUnit = nanoseconds(perUnit: unit) else { return nil }
         let digits = bytes.dropLast()
         guard !digits.isEmpty else { return nil }
         var value: Int64 = 0
+        var isTooLong = false
         for digit in digits {
             guard digit &- 0x30 < 10 else { return nil }
-            // 10^18 nanoseconds are 31 years, and every other unit is longer: there is nothing to tell apart above it.
-            if value < 1_000_000_000_000_000_000 / 10 {
-                value = value * 10 + Int64(digit - 0x30)
-            } else {
-                value = .max
-            }
+            // All digits are looked at: what is malformed stays so, however long it is.
+            if isTooLong { continue }
+            let (tenfold, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tenfold.addingReportingOverflow(Int64(digit &- 0x30))
+            (value, isTooLong) = (sum, overflow || carry)
         }
-        guard value != .max else { return longest }
-        let (product, isTooLong) = Int128(value).multipliedReportingOverflow(by: attoseconds)
-        guard !isTooLong, product < attosecondsOfLongest else { return longest }
-        return Duration(attoseconds: product)
+        let (nanoseconds, overflow) = value.multipliedReportingOverflow(by: perUnit)
+        guard !isTooLong, !overflow, nanoseconds < nanosecondsOfLongest else { return longest }
+        return .nanoseconds(nanoseconds)
     }
 
     /// Writes a value of at most 8 digits in the finest unit that holds it, rounded up. What is negative is `0n`.
@@ -44,14 +41,22 @@ public enum GRPCTimeout {
         return "\(maximumValue)H"
     }
 
-    private static let attosecondsOfLongest = longest.attoseconds
+    private static let nanosecondsOfLongest: Int64 = 100 * 365 * 24 * 3600 * 1_000_000_000
 
     private static let units: [(unit: Character, attoseconds: Int128)] = [
         ("n", 1_000_000_000), ("u", 1_000_000_000_000), ("m", 1_000_000_000_000_000),
         ("S", 1_000_000_000_000_000_000), ("M", 60_000_000_000_000_000_000), ("H", 3_600_000_000_000_000_000_000),
     ]
 
-    private static func attoseconds(perUnit unit: UInt8) -> Int128? {
-        units.first { $0.unit.asciiValue == unit }?.attoseconds
+    private static func nanoseconds(perUnit unit: UInt8) -> Int64? {
+        switch unit {
+        case UInt8(ascii: "n"): 1
+        case UInt8(ascii: "u"): 1000
+        case UInt8(ascii: "m"): 1_000_000
+        case UInt8(ascii: "S"): 1_000_000_000
+        case UInt8(ascii: "M"): 60_000_000_000
+        case UInt8(ascii: "H"): 3_600_000_000_000
+        default: nil
+        }
     }
 }

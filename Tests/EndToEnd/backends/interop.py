@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from interop import empty_pb2, messages_pb2, test_pb2_grpc
+from interop_protos import empty_pb2, messages_pb2, test_pb2_grpc
 
 INITIAL = "x-grpc-test-echo-initial"
 TRAILING = "x-grpc-test-echo-trailing-bin"

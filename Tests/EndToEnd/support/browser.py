@@ -24,8 +24,15 @@ class Browser:
     def open(self, url):
         self.driver.get(url)
 
+    def elements(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
     def element(self, selector):
-        return wait_until(f"an element {selector}", lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
+        return wait_until(f"an element {selector}", lambda: self.elements(selector))[0]
+
+    def state(self, selector):
+        """The page's own word for how things are there: idle, busy, good, bad."""
+        return self.element(selector).get_attribute("data-state")
 
     def text(self, selector):
         """The text that a person sees there, or the value of a field."""

@@ -47,7 +47,7 @@ class WebReply:
 
     def __init__(self, status, headers, body):
         self.http_status, self.headers, self.raw_body = status, headers, bytes(body)
-        self.content_type = self.header("content-type") or ""
+        self.content_type = (self.header("content-type") or "").lower()
         is_text = self.content_type.startswith("application/grpc-web-text")
         self.body = decode_text(self.raw_body) if is_text else self.raw_body
         self.frames = split_frames(self.body) if self.content_type.startswith("application/grpc-web") else []

@@ -52,15 +52,26 @@ final class Pair {
     let client: End
     let server: End
 
-    /// Left out, the options are the shared ones.
-    init(client: TLSClientOptions? = nil, server: TLSServerOptions? = nil, name: String? = "localhost") throws {
-        try self.client = End(TLSHandler(client: .client(client ?? .trusting), serverName: name))
-        try self.server = End(TLSHandler(server: .server(server ?? .plain)))
+    init(client: TLSContext, server: TLSContext, name: String? = "localhost") throws {
+        self.client = try End(TLSHandler(client: client, serverName: name))
+        self.server = try End(TLSHandler(server: server))
+    }
+
+    /// Left out, the options are the shared ones, and the version is the newest.
+    convenience init(
+        client: TLSClientOptions? = nil, server: TLSServerOptions? = nil, name: String? = "localhost",
+        version: TLSVersion = .tls13
+    ) throws {
+        let context = try TLSContext.server(server ?? .plain)
+        if version == .tls12 { context.limitToTLS12() }
+        try self.init(client: .client(client ?? .trusting), server: context, name: name)
     }
 
     /// A pair whose handshake is done.
-    static func connected(client: TLSClientOptions? = nil, server: TLSServerOptions? = nil) throws -> Pair {
-        let pair = try Pair(client: client, server: server)
+    static func connected(
+        client: TLSClientOptions? = nil, server: TLSServerOptions? = nil, version: TLSVersion = .tls13
+    ) throws -> Pair {
+        let pair = try Pair(client: client, server: server, version: version)
         try pair.start()
         try pair.pump()
         return pair

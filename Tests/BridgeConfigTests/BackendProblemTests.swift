@@ -1,0 +1,95 @@
+// rtbridge: what is said of wrong back-ends.
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+struct BackendProblemTests {
+    static let wrongBackends: [Case] = [
+        Case(
+            #""#,
+            #"""
+            f:3:23: backends.b.protocol: is missing
+              Write "grpc", "tcp" or "udp".
+            f:3:23: backends.b.endpoints: is missing
+              Write for example "endpoints": ["10.0.0.11:50051"].
+            """#),
+        Case(
+            #""protocol": "grcp", "endpoints": []"#,
+            #"""
+            f:4:13: backends.b.protocol: "grcp" is not known here
+              Did you mean "grpc"? Known: "grpc", "tcp", "udp".
+            f:4:34: backends.b.endpoints: the list is empty
+              Write at least one entry.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["grpc://a:1", "a", "b:0", "c:1", "c:1"]"#,
+            #"""
+            f:4:35: backends.b.endpoints[0]: "grpc://a:1" is a URL
+              Write the host and the port alone, without a scheme.
+            f:4:49: backends.b.endpoints[1]: "a" has no port
+              Write for example "10.0.0.11:50051".
+            f:4:54: backends.b.endpoints[2]: "b:0" has a port outside 1...65535
+            f:4:68: backends.b.endpoints[4]: stands in the list twice
+              Remove one of the two.
+            """#),
+        Case(
+            #""protocol": "tcp", "adresses": ["a:1"]"#,
+            #"""
+            f:3:23: backends.b.endpoints: is missing
+              Write for example "endpoints": ["10.0.0.11:50051"].
+            f:4:20: backends.b.adresses: unknown key
+              Did you mean "endpoints"? Known keys: backoff, endpoints, loadBalancing, protocol, timeouts.
+            """#),
+        Case(
+            #""protocol": "tcp", "endpoints": "a:1""#,
+            #"""
+            f:4:33: backends.b.endpoints: expected a list, found the string "a:1"
+              Lists are written [ … ], one entry or many.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "roundrobin""#,
+            #"""
+            f:4:60: backends.b.loadBalancing: "roundrobin" is not known here
+              Did you mean "roundRobin"? Known: "roundRobin".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "timeouts": {"connect": "off"}"#,
+            #"""
+            f:4:67: backends.b.timeouts.connect: "off" is not possible here
+              Write a duration in 1ms...8760h.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "backoff": {"initial": "0s", "multiplier": 0.5, "jitter": 1.5, "max": 5}"#,
+            #"""
+            f:4:66: backends.b.backoff.initial: "0s" is outside 1ms...8760h
+            f:4:86: backends.b.backoff.multiplier: 0.5 is outside 1.0...1000.0
+            f:4:101: backends.b.backoff.jitter: 1.5 is outside 0.0...1.0
+              Write a fraction of the delay, for example 0.2 for ±20 %.
+            f:4:113: backends.b.backoff.max: 5 has no unit
+              Write "5s" for seconds or "5ms" for milliseconds.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "backoff": {"initial": "5m", "multiplier": "x", "jitter": "none"}"#,
+            #"""
+            f:4:66: backends.b.backoff.initial: max is shorter than initial
+              initial is 5m, max 2m.
+            f:4:86: backends.b.backoff.multiplier: expected a number, found the string "x"
+              Write for example 1.6.
+            f:4:101: backends.b.backoff.jitter: "none" is not known here
+              Known: "full", "equal", "decorrelated", a fraction such as 0.2.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "backoff": {"initial": "5m", "max": "1s", "jitter": null}"#,
+            #"""
+            f:4:79: backends.b.backoff.max: max is shorter than initial
+              initial is 5m, max 1s.
+            f:4:95: backends.b.backoff.jitter: expected a fraction or a word, found null
+              Write 0.2, "full", "equal" or "decorrelated".
+            """#),
+    ]
+
+    @Test(arguments: wrongBackends)
+    func aWrongBackEndIsReportedWhereItIsWrong(_ wrong: Case) {
+        #expect(complaints(document(backend: wrong.text)).joined(separator: "\n") == wrong.problems)
+    }
+}

@@ -1,0 +1,150 @@
+// rtbridge: random documents, written and read back.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgePolicy
+import Testing
+
+@testable import BridgeConfig
+
+struct DocumentRoundTripTests {
+    @Test func randomDocumentsAreWrittenAndReadBack() throws {
+        for seed in 0..<150 as Range<UInt64> {
+            var source = RandomDocument(seed: seed)
+            let document = source.document()
+            let text = DocumentPrinter.print(document)
+            do throws(ConfigProblems) {
+                let read = try ConfigLoader.load(text: text, file: "f", directory: "/", environment: [:]).document
+                #expect(read == document, "seed \(seed): \(text)")
+            } catch {
+                Issue.record("seed \(seed): \(error)\n\(text)")
+            }
+        }
+    }
+}
+
+private struct RandomDocument {
+    private var random: SeededRandom
+
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+    mutating func document() -> Document {
+        var document = Document()
+        document.listeners = (0...number(2)).map { listener($0) }
+        document.backends = (0..<number(3)).map { index in
+            // A name like these can be taken for nothing else.
+            backend("back end \(index)", BackendProtocol.allCases.filter { $0 != .websocket && $0 != .http }[number(2)])
+        }
+        if flag() { document.admin = Admin(address: .host("admin", port: 1 + number(65534))) }
+        document.health.livePath = "/live\(number(9))"
+        document.health.readyPath = "/ready\(number(9))"
+        document.health.onListeners = document.listeners.map(\.name).filter { _ in flag() }
+        document.health.requireBackends = document.backends.map(\.name).filter { _ in flag() }
+        document.routes = (0...number(3)).map { route($0, document) }
+        document.shutdown.drain = duration() ?? .zero
+        document.logging.format = one(of: LoggingOptions.Format.allCases)
+        document.logging.level = one(of: LoggingOptions.Level.allCases)
+        document.logging.access = flag()
+        document.logging.redact = some(of: ["authorization", "cookie", "x-key"])
+        document.workers = number(1024)
+        return document
+    }
+
+    private mutating func listener(_ index: Int) -> Listener {
+        let host = one(of: ["0.0.0.0", "::", "fe80::1%eth0", "localhost", "a-b.c_d"])
+        var listener = Listener(name: "listener \(index)", address: .host(host, port: index * 1000 + number(999)))
+        listener.protocols = one(of: [[.http2], [.http1], [.http1, .http2], [.http2, .http1]])
+        listener.limits.maxConnections = 1 + number(1_000_000)
+        listener.limits.maxHeaderBytes = 1024 + number(100_000)
+        listener.limits.headerTimeout = duration()
+        listener.limits.idleTimeout = duration()
+        listener.limits.maxConcurrentStreams = 1 + number(999_999)
+        guard flag() else { return listener }
+        var tls = ListenerTLS()
+        tls.development = flag()
+        tls.minVersion = one(of: ListenerTLS.Version.allCases)
+        tls.cipherSuites = flag() ? ["TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"] : nil
+        tls.groups = flag() ? ["X25519", "P-256"] : nil
+        tls.sessionTickets = flag()
+        if !tls.development { tls.certificate = .init(certFile: "/dev/null", keyFile: "/dev/zero") }
+        listener.tls = tls
+        return listener
+    }
+
+    private mutating func backend(_ name: String?, _ kind: BackendProtocol) -> Backend {
+        let hosts = ["10.0.0.1", "::1", "greeter.internal"].prefix(1 + number(2))
+        let endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
+        var backend = Backend(name: name ?? Backend.name(kind, endpoints), protocol: kind, endpoints: endpoints)
+        backend.connectTimeout = duration() ?? .seconds(1)
+        let (one, other) = (duration() ?? .seconds(2), duration() ?? .seconds(3))
+        backend.backoff.initial = min(one, other)
+        backend.backoff.max = max(one, other)
+        backend.backoff.multiplier = 1 + Double(number(50)) / 10
+        backend.backoff.jitter = self.one(of: [.full, .equal, .decorrelated, .fraction(Double(number(100)) / 100)])
+        return backend
+    }
+
+    private mutating func route(_ index: Int, _ document: Document) -> Route {
+        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp])
+        let backend = document.backends.isEmpty || flag() ? backend(nil, kind) : one(of: document.backends)
+        let isGRPC = backend.protocol == .grpc
+        let fronts: [[FrontProtocolName]] =
+            isGRPC ? [[.grpcWeb], [.grpc], [.grpc, .grpcWeb], [.grpcWeb, .grpc]] : [[.websocket]]
+        var match = Match(protocols: one(of: fronts))
+        match.listener = flag() ? one(of: document.listeners.map(\.name)) : nil
+        match.host = one(of: [nil, .exact("a.b"), .suffix(".b"), .exact("[::1]")])
+        switch number(3) {
+        case 0: match.path = "/path\(number(9))"
+        case 1: match.pathPrefix = "/prefix\(number(9))/%2F"
+        default: break
+        }
+        if isGRPC, flag() {
+            match.service = "a.B\(number(9))"
+            match.method = flag() ? "C" : nil
+        }
+        match.headers = some(of: ["x-b", "x-a"]).map { .init(name: $0, value: "v \(number(9))\"\\") }
+
+        var route = Route(name: "route \(index)", match: match, backend: backend)
+        route.grpcWeb.text = flag()
+        route.cors = flag() ? cors() : nil
+        let (one, other) = (duration(), duration())
+        (route.timeouts.deadline, route.timeouts.maxDeadline) =
+            (one ?? .zero) < (other ?? .zero) ? (one, other) : (other, one)
+        if let deadline = route.timeouts.deadline, let most = route.timeouts.maxDeadline, most < deadline {
+            route.timeouts.maxDeadline = nil
+        }
+        route.timeouts.idle = duration()
+        route.maxMessageBytes = 1 + number(10_000_000)
+        route.errorDetail = self.one(of: ErrorDetail.allCases)
+        route.websocket.subprotocols = some(of: ["binary", "mqtt"])
+        route.websocket.allowOrigins = self.one(of: [nil, ["*"], ["https://a", "http://[::1]:1"]])
+        route.websocket.pingInterval = duration()
+        route.websocket.pongTimeout = duration()
+        route.websocket.maxMessageBytes = 1 + number(10_000_000)
+        route.tcp.halfClose = flag()
+        route.tcp.nodelay = flag()
+        route.udp.idle = duration()
+        route.udp.maxDatagramBytes = 1 + number(65506)
+        route.udp.maxSessions = 1 + number(999_999)
+        route.udp.maxSessionsPerClient = 1 + number(999_999)
+        route.udp.queueDatagrams = 1 + number(999_999)
+        route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
+        return route
+    }
+
+    private mutating func cors() -> CORSOptions {
+        var cors = CORSOptions(
+            allowOrigins: one(of: [["*"], ["https://a.b"], ["https://a:1", "capacitor://localhost"]]))
+        cors.allowHeaders = one(of: [.requested, .list([]), .list(["x-a", "x-b"])])
+        cors.allowCredentials = cors.allowOrigins != ["*"] && flag()
+        cors.maxAge = duration() ?? .zero
+        return cors
+    }
+
+    // MARK: - Dice
+
+    private mutating func number(_ most: Int) -> Int { Int.random(in: 0...most, using: &random) }
+    private mutating func flag() -> Bool { Bool.random(using: &random) }
+    private mutating func one<Value>(of values: [Value]) -> Value { values[number(values.count - 1)] }
+    private mutating func some(of values: [String]) -> [String] { Array(values[number(values.count)...]) }
+    private mutating func duration() -> Duration? { flag() ? .milliseconds(1 + number(10_000_000)) : nil }
+}

@@ -1,0 +1,126 @@
+// rtbridge: warnings of what is legal and surely not meant.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import Testing
+
+struct LintTests {
+    /// Routes on lines of their own, from line 3 on.
+    private static func warnings(
+        _ routes: [String], listeners: String = #""l": {"address": "127.0.0.1:0"}"#
+    ) -> [String] {
+        complaints("{\"listeners\": {\(listeners)},\n\"routes\": [\n\(routes.joined(separator: ",\n"))\n]}")
+            .map { String($0.split(separator: "\n")[0]) }
+    }
+
+    private static func route(_ match: String, _ backend: String = "grpc://a:1", _ more: String = "") -> String {
+        "{\"match\": {\(match)}, \"backend\": \"\(backend)\"\(more)}"
+    }
+
+    // MARK: - Shadows
+
+    @Test(arguments: [
+        ("", #""path": "/a""#), ("", ""), (#""pathPrefix": "/""#, ""),
+        (#""pathPrefix": "/a""#, #""pathPrefix": "/ab""#),
+        (#""pathPrefix": "/a""#, #""path": "/a""#), (#""path": "/a""#, #""path": "/a""#),
+        (#""service": "a.B""#, #""service": "a.B", "method": "C""#),
+        (#""service": "a.B", "method": "*""#, #""path": "/a.B/C""#),
+        (#""pathPrefix": "/a.B/""#, #""service": "a.B""#), (#""path": "/a.B/C""#, #""service": "a.B", "method": "C""#),
+        (#""host": "a.b""#, #""host": "A.b""#), (#""host": "*.b""#, #""host": "a.b""#),
+        (#""host": "*.b""#, #""host": "*.a.b""#),
+        (#""protocol": ["grpc", "grpc-web"]"#, #""protocol": "grpc""#), (#""listener": "l""#, #""listener": "l""#),
+        // With one listener its name says nothing.
+        (#""listener": "l""#, ""),
+        (#""headers": {"A": "1"}"#, #""headers": {"b": "2", "a": "1"}"#),
+    ])
+    func aRouteThatIsNeverReachedIsShown(_ first: String, _ second: String) {
+        #expect(
+            Self.warnings([Self.route(first), Self.route(second)]) == [
+                "f:4:1: warning: routes[1]: never reached: routes[0] takes all that it matches"
+            ])
+    }
+
+    @Test(arguments: [
+        (#""path": "/a""#, ""), (#""pathPrefix": "/a/""#, #""path": "/a""#),
+        (#""pathPrefix": "/ab""#, #""pathPrefix": "/a""#),
+        (#""path": "/a""#, #""path": "/b""#), (#""service": "a.B", "method": "C""#, #""service": "a.B""#),
+        (#""service": "a.B""#, #""service": "a.BC""#), (#""service": "a.B", "path": "/x""#, #""service": "a.B""#),
+        (#""host": "a.b""#, ""), (#""host": "a.b""#, #""host": "*.b""#), (#""host": "*.b""#, #""host": "b""#),
+        (#""host": "*.b""#, #""host": "a.bb""#), (#""protocol": "grpc""#, #""protocol": ["grpc", "grpc-web"]"#),
+        (#""headers": {"a": "1"}"#, #""headers": {"a": "2"}"#), (#""headers": {"a": "1"}"#, ""),
+    ])
+    func aRouteThatCanBeReachedIsNot(_ first: String, _ second: String) {
+        #expect(Self.warnings([Self.route(first), Self.route(second)]) == [])
+    }
+
+    @Test func routesOfDifferentListenersDoNotShadowEachOther() {
+        let two = #""l": {"address": "127.0.0.1:0"}, "m": {"address": "127.0.0.1:0"}"#
+        let routes = [#""listener": "l""#, #""listener": "m""#, ""].map { Self.route($0) }
+        #expect(Self.warnings(routes, listeners: two) == [])
+        #expect(Self.warnings([Self.route(""), Self.route(#""listener": "m""#)], listeners: two).count == 1)
+    }
+
+    // MARK: - Deadlines
+
+    @Test func aTotalDeadlineOnWhatMayStreamIsShown() {
+        let more = #", "timeouts": {"deadline": "5s"}"#
+        func expected(_ column: Int) -> [String] {
+            ["f:3:\(column): warning: routes[0].timeouts.deadline: a total deadline on a route that may stream"]
+        }
+        #expect(Self.warnings([Self.route("", "grpc://a:1", more)]) == expected(53))
+        #expect(Self.warnings([Self.route(#""service": "a.B""#, "grpc://a:1", more)]) == expected(69))
+        #expect(Self.warnings([Self.route(#""path": "/x""#, "tcp://a:1", more)]) == expected(64))
+        #expect(Self.warnings([Self.route(#""service": "a.B", "method": "C""#, "grpc://a:1", more)]) == [])
+        #expect(Self.warnings([Self.route(#""path": "/a.B/C""#, "grpc://a:1", more)]) == [])
+        #expect(
+            Self.warnings([Self.route("", "grpc://a:1", #", "timeouts": {"deadline": "off", "idle": "1s"}"#)]) == [])
+    }
+
+    // MARK: - HTTP versions
+
+    @Test func grpcWebWithoutHTTP2IsShown() {
+        let old = #""l": {"address": "127.0.0.1:0", "protocols": ["http/1.1"]}, "m": {"address": "127.0.0.1:0"}"#
+        #expect(
+            Self.warnings([Self.route(#""protocol": "grpc-web""#)], listeners: old) == [
+                #"f:3:12: warning: routes[0].match.protocol: grpc-web on the listener "l", which has no h2"#
+            ])
+        #expect(Self.warnings([Self.route(#""protocol": "grpc-web", "listener": "m""#)], listeners: old) == [])
+        #expect(Self.warnings([Self.route(#""protocol": "grpc""#)], listeners: old) == [])
+        #expect(
+            Self.warnings([Self.route(#""protocol": "grpc", "listener": "l""#)], listeners: old) == [
+                #"f:3:12: warning: routes[0].match.protocol: grpc on the listener "l", which has no h2"#
+            ])
+        #expect(Self.warnings([Self.route("", "tcp://a:1")], listeners: old) == [])
+    }
+
+    // MARK: - Development certificates
+
+    @Test(arguments: [("0.0.0.0:0", true), ("[::]:0", true), ("127.0.0.1:0", false), ("[::1]:0", false)])
+    func aDevelopmentCertificateForTheWorldIsShown(_ address: String, _ isShown: Bool) {
+        let listener = "\"l\": {\"address\": \"\(address)\", \"tls\": {\"development\": true}}"
+        let warnings = Self.warnings([Self.route("", "tcp://a:1")], listeners: listener)
+        #expect(warnings.count == (isShown ? 1 : 0))
+        #expect(warnings.allSatisfy { $0.contains("warning: listeners.l.tls.development: a self-signed certificate") })
+    }
+
+    // MARK: - Options without effect
+
+    @Test(arguments: [
+        ("tcp://a:1", #""grpcWeb": {}"#, "grpcWeb"), ("tcp://a:1", #""cors": {"allowOrigins": ["*"]}"#, "cors"),
+        ("tcp://a:1", #""maxMessageBytes": 5"#, "maxMessageBytes"), ("tcp://a:1", #""udp": {}"#, "udp"),
+        ("udp://a:1", #""tcp": {}"#, "tcp"), ("grpc://a:1", #""websocket": {}"#, "websocket"),
+        ("grpc://a:1", #""tcp": {}"#, "tcp"),
+    ])
+    func anOptionWithoutEffectIsShown(_ backend: String, _ option: String, _ key: String) {
+        let warnings = Self.warnings([Self.route("", backend, ", " + option)])
+        #expect(warnings.count == 1)
+        #expect(warnings[0].hasSuffix("warning: routes[0].\(key): has no effect on this route"))
+    }
+
+    @Test func optionsWithEffectAreNot() {
+        let web = #", "grpcWeb": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
+        #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])
+        #expect(Self.warnings([Self.route("", "tcp://a:1", #", "websocket": {}, "tcp": {}"#)]) == [])
+        #expect(Self.warnings([Self.route("", "udp://a:1", #", "websocket": {}, "udp": {}"#)]) == [])
+    }
+}

@@ -1,0 +1,242 @@
+// rtbridge: what is in the contract and not in this build.
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+struct UnsupportedTests {
+    static let listeners: [Case] = [
+        Case(
+            #""address": "unix:/run/x.sock""#,
+            #"""
+            f:2:12: listeners.l.address: "unix:/run/x.sock" is not supported yet
+              Unix sockets come later; write a host and a port.
+            """#),
+        Case(
+            #""address": "a:0", "protocols": ["udp"]"#,
+            #"""
+            f:2:33: listeners.l.protocols[0]: "udp" is not supported yet
+              Supported: "h2", "http/1.1".
+            """#),
+        Case(
+            #""address": "a:0", "proxyProtocol": {"accept": true}"#,
+            #"""
+            f:2:19: listeners.l.proxyProtocol: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""address": "a:0", "proxyProtocol": {"accept": false, "trustedProxies": ["10.0.0.0/8"]}"#,
+            #"""
+            f:2:19: listeners.l.proxyProtocol: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""address": "a:0", "limits": {"maxConnectionsPerClient": 5}"#,
+            #"""
+            f:2:30: listeners.l.limits.maxConnectionsPerClient: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""address": "a:0", "tls": {"development": true, "watchFiles": true, "clientAuth": {"mode": "require", "caFile": "ca.pem"}}"#,
+            #"""
+            f:2:48: listeners.l.tls.watchFiles: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:2:68: listeners.l.tls.clientAuth: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""address": "a:0", "tls": {"certificates": [{"certFile": "/dev/null", "keyFile": "/dev/null", "ocspFile": "x"}, {"certFile": "/dev/null", "keyFile": "/dev/null", "default": false}]}"#,
+            #"""
+            f:2:94: listeners.l.tls.certificates[0].ocspFile: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:2:112: listeners.l.tls.certificates[1]: more than one certificate is not supported yet
+              Keep one: it is served for every name.
+            f:2:173: listeners.l.tls.certificates[1].default: false is not supported yet
+              The one certificate is served for every name.
+            """#),
+    ]
+
+    @Test(arguments: listeners)
+    func unbuiltThingsOfListenersAreRefusedByName(_ wrong: Case) {
+        #expect(complaints(document(listener: wrong.text)).joined(separator: "\n") == wrong.problems)
+    }
+
+    static let backends: [Case] = [
+        Case(
+            #""protocol": "websocket", "endpoints": ["a:1"]"#,
+            #"""
+            f:4:13: backends.b.protocol: "websocket" is not supported yet
+              Supported: "grpc", "tcp", "udp".
+            """#),
+        Case(
+            #""protocol": "http", "endpoints": ["unix:/x"]"#,
+            #"""
+            f:4:13: backends.b.protocol: "http" is not supported yet
+              Supported: "grpc", "tcp", "udp".
+            f:4:35: backends.b.endpoints[0]: "unix:/x" is not supported yet
+              Unix sockets come later; write a host and a port.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "leastRequest""#,
+            #"""
+            f:4:60: backends.b.loadBalancing: "leastRequest" is not supported yet
+              Supported: "roundRobin".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "hash", "hashOn": "clientIP""#,
+            #"""
+            f:4:60: backends.b.loadBalancing: "hash" is not supported yet
+              Supported: "roundRobin".
+            f:4:68: backends.b.hashOn: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "tls": {}, "dnsRefresh": "30s", "healthCheck": {"type": "grpc"}"#,
+            #"""
+            f:4:43: backends.b.tls: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:4:54: backends.b.dnsRefresh: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:4:75: backends.b.healthCheck: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "outlierDetection": {}, "circuitBreaker": {}, "proxyProtocol": "v1""#,
+            #"""
+            f:4:43: backends.b.outlierDetection: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:4:67: backends.b.circuitBreaker: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:4:89: backends.b.proxyProtocol: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+    ]
+
+    @Test(arguments: backends)
+    func unbuiltThingsOfBackEndsAreRefusedByName(_ wrong: Case) {
+        #expect(complaints(document(backend: wrong.text)).joined(separator: "\n") == wrong.problems)
+    }
+
+    static let routes: [Case] = [
+        Case(
+            #""backend": "ws://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "wss://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "grpcs://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "grpcs://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "tls://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "tls://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "http://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "https://a:1""#,
+            #"""
+            f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "unix:/run/x""#,
+            #"""
+            f:6:12: routes[0].backend: "unix:/run/x" is not supported yet
+              Supported: grpc://, tcp://, udp://.
+            """#),
+        Case(
+            #""backend": "b", "match": {"protocol": "http"}"#,
+            #"""
+            f:6:39: routes[0].match.protocol: "http" is not supported yet
+              Supported: "grpc-web", "grpc", "websocket".
+            """#),
+        Case(
+            #""backend": "b", "match": {"serverNames": ["a"]}"#,
+            #"""
+            f:6:27: routes[0].match.serverNames: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""backend": "grpc://a:1", "grpcWeb": {"websockets": true, "multiplex": true, "forwardUpgradeHeaders": ["cookie"]}"#,
+            #"""
+            f:6:38: routes[0].grpcWeb.websockets: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:6:58: routes[0].grpcWeb.multiplex: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:6:77: routes[0].grpcWeb.forwardUpgradeHeaders: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""backend": "grpc://a:1", "retryPolicy": {"maxAttempts": 4}"#,
+            #"""
+            f:6:26: routes[0].retryPolicy: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""backend": "b", "reconnect": {"mode": "close"}"#,
+            #"""
+            f:6:17: routes[0].reconnect: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""backend": "b", "access": {"allowIPs": []}, "rateLimit": {}"#,
+            #"""
+            f:6:17: routes[0].access: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            f:6:45: routes[0].rateLimit: not supported yet
+              Leave the key out: this build would not do what it asks for.
+            """#),
+        Case(
+            #""backend": "b", "websocket": {"compression": "passthrough"}, "tcp": {"framing": "length32"}"#,
+            #"""
+            f:6:46: routes[0].websocket.compression: "passthrough" is not supported yet
+              Supported: "off".
+            f:6:81: routes[0].tcp.framing: "length32" is not supported yet
+              Supported: "stream".
+            """#),
+    ]
+
+    @Test(arguments: routes)
+    func unbuiltThingsOfRoutesAreRefusedByName(_ wrong: Case) {
+        #expect(complaints(document(route: wrong.text)).joined(separator: "\n") == wrong.problems)
+    }
+
+    /// What asks for nothing may be written all the same.
+    @Test func whatSwitchesAnUnbuiltThingOffIsTaken() throws {
+        let listener = #"""
+            "address": "127.0.0.1:8080",
+            "proxyProtocol": {"// why": 1, "accept": false, "trustedProxies": []}, "limits": {"maxConnectionsPerClient": 0},
+            "tls": {"certificates": [{"certFile": "/dev/null", "keyFile": "/dev/null", "ocspFile": null, "default": true}],
+                    "clientAuth": {"mode": "none", "caFile": null}, "watchFiles": false}
+            """#
+        let backend = #"""
+            "protocol": "tcp", "endpoints": ["a:1"], "loadBalancing": "roundRobin", "hashOn": null, "tls": null,
+            "dnsRefresh": null, "healthCheck": null, "outlierDetection": null, "circuitBreaker": null,
+            "proxyProtocol": null
+            """#
+        let route = #"""
+            "backend": "b", "match": {"serverNames": []}, "retryPolicy": null, "reconnect": null, "access": null,
+            "rateLimit": null, "websocket": {"compression": "off"}, "tcp": {"framing": "stream"}
+            """#
+        #expect(complaints(document(listener: listener, backend: backend, route: route)) == [])
+        let web = #"""
+            "backend": "grpc://a:1", "grpcWeb": {"websockets": false, "multiplex": false, "forwardUpgradeHeaders": []}
+            """#
+        #expect(complaints(document(route: web)) == [])
+    }
+}
