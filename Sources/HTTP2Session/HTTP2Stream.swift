@@ -91,9 +91,10 @@ public final class HTTP2Stream {
         resume()
     }
 
-    /// Abandons the stream at once; what is queued is dropped.
+    /// Abandons the stream at once; what is queued is dropped. A stream that both sides have ended closes by itself:
+    /// a RST_STREAM after each would look like the flood that peers guard against (CVE-2023-44487).
     public func reset(_ code: HTTP2ErrorCode) {
-        guard !isClosed else { return }
+        guard !isClosed, !(peerEnded && sending == .finished) else { return }
         sending = .finished
         output = ByteBuffer()
         session.submitReset(self, code)
