@@ -72,7 +72,7 @@ enum ListenerBinder {
             .serverChannelOption(
                 ChannelOptions.Types.SocketOption(level: .socket, name: reusePort), value: sharesPort ? 1 : 0
             )
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try accepted(channel, worker.value.ingresses[index]) }
