@@ -3,7 +3,7 @@
 
 RELEASE = .build/release/rtbridge
 
-.PHONY: build run test format
+.PHONY: build run test bench format
 
 ## The release binary: $(RELEASE). The flags and what they bring are measured, see the benchmarks.
 build:
@@ -20,6 +20,12 @@ test:
 	swift build --build-tests
 	swift test --skip-build
 	.venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_ARGS)
+
+## CPU time per request against the peers, in one run. QUICK=1: under two minutes. JOBS=web-h2,ws: some of the jobs.
+## BENCH_ARGS="--json FILE": see Tests/Benchmarks/compare.py --help.
+bench: build
+	@.ci/install-bench
+	@.venv/bin/python Tests/Benchmarks/compare.py $(BENCH_ARGS)
 
 format:
 	swift format -i --parallel --recursive Sources Tests Package.swift

@@ -36,7 +36,8 @@ let package = Package(
         .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio]),
         .target(name: "BridgePolicy"),
         .target(
-            name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]),
+            name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]
+        ),
         .target(name: "BridgeTelemetry", dependencies: ["BridgePolicy", logging]),
 
         // The bridge.

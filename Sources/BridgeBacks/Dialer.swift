@@ -30,7 +30,7 @@ struct Dialer {
         let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
         let bootstrap = ClientBootstrap(group: worker.eventLoop)
             .connectTimeout(TimeAmount(backend.connectTimeout))
-            .channelOption(.socketOption(.tcp_nodelay), value: nodelay ? 1 : 0)
+            .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
             .channelInitializer { channel in

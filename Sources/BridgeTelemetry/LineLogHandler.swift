@@ -75,7 +75,8 @@ struct LogLine {
             if key == "time" || key == "level" || key == "message" {
                 text += Self.hasControls(value) ? Self.quoted(value) : value
             } else {
-                let isPlain = !value.isEmpty && !Self.hasControls(value) && !value.utf8.contains { $0 == 0x20 || $0 == 0x22 }
+                let isPlain =
+                    !value.isEmpty && !Self.hasControls(value) && !value.utf8.contains { $0 == 0x20 || $0 == 0x22 }
                 text += "\(key)="
                 text += isPlain ? value : Self.quoted(value)
             }

@@ -76,6 +76,7 @@ extension FieldBlock {
         }
     }
 
+    /// Appends a field whose name, which must be in lower case, is known at compile time.
     @inlinable
     public mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
         name.withUTF8Buffer { name in

@@ -90,10 +90,11 @@ extension HTTP2Session {
     private func setSendingCallbacks(_ callbacks: OpaquePointer) {
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, header, length, source, user in
             let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)
-            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
-                stream._withUnsafeGuaranteedRef { session.sendBody($0, header: header!, length) }
+            return Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
+                // The streams are gone, and libnghttp2 was not told.
+                guard !session.isConnectionLost else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+                return stream._withUnsafeGuaranteedRef { session.sendBody($0, header: header!, length) }
             }
-            return 0
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
             let header = frame!.pointee.hd
@@ -102,11 +103,8 @@ extension HTTP2Session {
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
-            let header = frame!.pointee.hd
-            guard header.type == UInt8(NGHTTP2_HEADERS.rawValue) else { return 0 }
-            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef {
-                if $0.role == .back { $0.stream(header.stream_id)?.wasNotSent = true }
-            }
+            guard frame!.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) else { return 0 }
+            Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.fieldsNotSent(frame!) }
             return 0
         }
     }
@@ -114,6 +112,7 @@ extension HTTP2Session {
     // MARK: Receiving
 
     private func headersBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        guard !isConnectionLost else { return 0 }
         let id = frame.pointee.hd.stream_id
         if let stream = stream(id) {
             stream.fields = FieldBlock()
@@ -149,6 +148,7 @@ extension HTTP2Session {
     }
 
     private func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
+        guard !isConnectionLost else { return }
         let header = frame.pointee.hd
         switch nghttp2_frame_type(UInt32(header.type)) {
         case NGHTTP2_HEADERS:
@@ -200,7 +200,20 @@ extension HTTP2Session {
     /// RFC 9113 §8.1: a server that has answered before the request ended resets with NO_ERROR "after sending a
     /// complete response".
     private func endSent(_ header: nghttp2_frame_hd) {
-        guard role == .front, let stream = stream(header.stream_id), !stream.peerEnded else { return }
-        submitReset(stream, .noError)
+        guard let stream = stream(header.stream_id) else { return }
+        stream.hasSentEnd = true
+        if role == .front, !stream.peerEnded { submitReset(stream, .noError) }
+    }
+
+    /// libnghttp2 gave a block of fields up: the stream may not be opened any more, or the block is longer than it
+    /// sends (64 KiB).
+    private func fieldsNotSent(_ frame: UnsafePointer<nghttp2_frame>) {
+        guard let stream = stream(frame.pointee.hd.stream_id) else { return }
+        if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            stream.wasNotSent = true
+        } else {
+            // Nobody would ever tell the peer how the stream ends.
+            submitReset(stream, .internalError)
+        }
     }
 }

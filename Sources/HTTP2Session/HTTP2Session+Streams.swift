@@ -66,7 +66,9 @@ extension HTTP2Session {
             let session = Unmanaged<HTTP2Session>.fromOpaque(user!)
             let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)
             return session._withUnsafeGuaranteedRef { session in
-                stream._withUnsafeGuaranteedRef { session.readBody($0, length, flags!) }
+                // The streams are gone, and libnghttp2 was not told.
+                guard !session.isConnectionLost else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
+                return stream._withUnsafeGuaranteedRef { session.readBody($0, length, flags!) }
             }
         }
     }
@@ -96,16 +98,24 @@ extension HTTP2Session {
             }
             stream.sending = .finished
         }
+        stream.inFrame = count
         return count
     }
 
     /// libnghttp2 lets a DATA frame out: its header, then our bytes, without a copy of its own between.
-    func sendBody(_ stream: HTTP2Stream, header: UnsafePointer<UInt8>, _ count: Int) {
+    /// - Returns: 0, or that there is no room: then it comes again with the same frame.
+    func sendBody(_ stream: HTTP2Stream, header: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
+        guard output.readableBytes < outputLimit else {
+            isOutputFull = true
+            return NGHTTP2_ERR_WOULDBLOCK.rawValue
+        }
         output.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
         stream.output.readWithUnsafeReadableBytes { bytes in
             output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             return count
         }
+        stream.inFrame = 0
         stream.drained()
+        return 0
     }
 }

@@ -26,8 +26,11 @@ public final class HTTP2Session {
     var inputBase: UnsafeRawPointer?
     var output = ByteBuffer()
     private var newlyWritable: [HTTP2Stream] = []
+    /// How many bytes ``output`` may hold before it is full, and whether it was.
+    var outputLimit = 0
+    var isOutputFull = false
     private var isBusy = false
-    private var isConnectionLost = false
+    private(set) var isConnectionLost = false
 
     public init(role: HTTP2Role, options: HTTP2Options = HTTP2Options()) {
         self.role = role
@@ -62,10 +65,25 @@ public final class HTTP2Session {
         inputBase = nil
         isBusy = false
         tellWritable()
-        if result < 0 {
-            isFailed = true
-            throw HTTP2SessionError(code: Int32(result))
+        if result < 0 { throw fail(Int32(result)) }
+        guard nghttp2_session_get_outbound_queue_size(session) <= maximumQueuedFrames else {
+            throw fail(NGHTTP2_ERR_FLOODED.rawValue)
         }
+    }
+
+    /// libnghttp2 counts answers to PING and SETTINGS alone; a peer that makes us refuse or reset streams, and reads
+    /// nothing of it, is stopped here (CVE-2019-9514). What is queued for honest streams is less: head, trailers,
+    /// a window update and a reset for each. The back role queues what we ask for, which is not the peer's doing.
+    private var maximumQueuedFrames: Int {
+        switch role {
+        case .front: 2048 + 4 * Int(options.maxConcurrentStreams)
+        case .back: .max
+        }
+    }
+
+    private func fail(_ code: Int32) -> HTTP2SessionError {
+        isFailed = true
+        return HTTP2SessionError(code: code)
     }
 
     /// Appends what is ready to be sent, until `limit` bytes are there.
@@ -76,8 +94,10 @@ public final class HTTP2Session {
         precondition(!isBusy, "HTTP2Session.produce: called from within a callback")
         isBusy = true
         swap(&output, &buffer)
+        outputLimit = limit
+        isOutputFull = false
         var result = 0
-        while output.readableBytes < limit {
+        while !isConnectionLost, output.readableBytes < limit {
             var chunk: UnsafePointer<UInt8>?
             result = nghttp2_session_mem_send(session, &chunk)
             guard result > 0, let chunk else { break }
@@ -86,11 +106,9 @@ public final class HTTP2Session {
         swap(&output, &buffer)
         isBusy = false
         tellWritable()
-        if result < 0 {
-            isFailed = true
-            throw HTTP2SessionError(code: Int32(result))
-        }
-        return result > 0
+        guard !isConnectionLost else { return false }
+        if result < 0 { throw fail(Int32(result)) }
+        return result > 0 || isOutputFull
     }
 
     /// Whether there is something to send.

@@ -30,6 +30,10 @@ public final class HTTP2Stream {
     var sending = Sending.idle
     var isDeferred = false
     var isAboveWatermark = false
+    /// Our END_STREAM is on its way.
+    var hasSentEnd = false
+    /// Bytes of ``output`` that are announced in a frame's header, and have to follow it.
+    var inFrame = 0
 
     // What arrives.
     var fields = FieldBlock()
@@ -91,11 +95,13 @@ public final class HTTP2Stream {
         resume()
     }
 
-    /// Abandons the stream at once; what is queued is dropped.
+    /// Abandons the stream at once; what is queued is dropped. A stream that both sides have ended closes by itself:
+    /// a RST_STREAM after each would look like the flood that peers guard against (CVE-2023-44487).
     public func reset(_ code: HTTP2ErrorCode) {
-        guard !isClosed else { return }
+        // RFC 9113 §5.1: a stream that both sides have ended is closed; the session is about to say so.
+        guard !isClosed, !(peerEnded && hasSentEnd) else { return }
         sending = .finished
-        output = ByteBuffer()
+        output = inFrame > 0 ? output.getSlice(at: output.readerIndex, length: inFrame) ?? output : ByteBuffer()
         session.submitReset(self, code)
     }
 

@@ -20,7 +20,6 @@ struct PlaintextQueue {
     private(set) var flushedBytes = 0
     private(set) var queuedBytes = 0
 
-    var isEmpty: Bool { writes.isEmpty }
     var hasFlushed: Bool { flushedCount > 0 }
 
     mutating func append(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>?) {
@@ -61,11 +60,11 @@ struct PlaintextQueue {
         return outcome
     }
 
-    /// Fails all that waits.
-    mutating func failAll(_ error: any Error) {
-        let failed = writes
-        self = PlaintextQueue()
-        for write in failed { write.promise?.fail(error) }
+    /// Empties the queue.
+    /// - Returns: the promises of all that waited, to be failed when nothing holds the queue: who is told may write again.
+    mutating func removeAll() -> [EventLoopPromise<Void>] {
+        defer { self = PlaintextQueue() }
+        return writes.compactMap(\.promise)
     }
 
     /// The next `count` bytes of several writes, copied together; good until the next call on this thread.

@@ -96,9 +96,9 @@ final class TLSConnection {
 
     /// OpenSSL's account of alerts and, after the handshake, of each message of a handshake.
     private func note(_ event: Int32, _ value: Int32) {
-        if event & SSL_CB_READ_ALERT == SSL_CB_READ_ALERT {
-            let isCloseNotify = value & 0xFF == SSL_AD_CLOSE_NOTIFY
-            if !isCloseNotify { peerAlert = SSL_alert_desc_string_long(value).map { String(cString: $0) } }
+        // The level stands above the description; a warning ends nothing.
+        if event & SSL_CB_READ_ALERT == SSL_CB_READ_ALERT, value >> 8 == SSL3_AL_FATAL {
+            peerAlert = SSL_alert_desc_string_long(value).map { String(cString: $0) }
         }
         guard isEstablished, event & (SSL_CB_LOOP | SSL_CB_ALERT) != 0 else { return }
         controlEvents += 1

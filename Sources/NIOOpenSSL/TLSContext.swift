@@ -132,6 +132,8 @@ extension TLSContext {
         do { roots = try PEM.certificates(in: pem) } catch {
             throw TLSError(.configuration, error.reason, path: path)
         }
+        // What is named is trusted, be it a root, an intermediate or the server's own certificate.
+        X509_STORE_set_flags(SSL_CTX_get_cert_store(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
         for root in roots {
             X509_STORE_add_cert(SSL_CTX_get_cert_store(pointer), root)
             X509_free(root)

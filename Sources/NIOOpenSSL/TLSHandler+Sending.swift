@@ -77,8 +77,6 @@ extension TLSHandler {
 
     func closeAll(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         closePromise.setOrCascade(to: promise)
-        // Asked before the answer changes the phase: only an open connection has anything to say.
-        let connection = connection
         switch state.close() {
         case .closeTransport: closeTransport(context)
         case .sendCloseNotify:
@@ -106,22 +104,20 @@ extension TLSHandler {
     }
 
     private func closeTransport(_ context: ChannelHandlerContext) {
-        _ = state.failed()
+        state.end()
         let promise = closePromise
         closePromise = nil
-        release(.connectionClosed)
         context.close(mode: .all, promise: promise)
+        release(.connectionClosed)
     }
 
     /// Ends the connection for `error`: the alert that OpenSSL made goes out, everybody hears of it, the channel closes.
     func fail(_ context: ChannelHandlerContext, _ error: TLSError) {
-        guard state.failed() else { return }
+        guard state.end() else { return }
         send(context)
-        let promise = closePromise
-        closePromise = nil
         release(error)
         context.fireErrorCaught(error)
-        context.close(mode: .all, promise: promise)
+        context.close(mode: .all, promise: nil)
     }
 
     /// Lets go of everything; what waits fails with `error`.
@@ -129,13 +125,13 @@ extension TLSHandler {
         lingerTimer?.cancel()
         lingerTimer = nil
         connection = nil
-        let waiting = [sealedPromise, closeOutputPromise]
+        let waiting = [sealedPromise, closeOutputPromise].compactMap { $0 } + queue.removeAll()
+        let closed = closePromise
         sealedPromise = nil
         closeOutputPromise = nil
-        queue.failAll(error)
-        waiting.forEach { $0?.fail(error) }
-        // A close that waited has come to its end with the channel.
-        closePromise?.succeed()
         closePromise = nil
+        for promise in waiting { promise.fail(error) }
+        // A close that waited has come to its end with the channel.
+        closed?.succeed()
     }
 }

@@ -5,7 +5,8 @@ import NIOCore
 /// Speaks TLS with the peer and plaintext with the handlers behind it: ByteBuffers in both directions.
 ///
 /// - ``TLSHandshakeCompleted`` is fired as a user inbound event, before any plaintext. What is written earlier is queued
-///   and sent then. The queue is not part of the channel's writability: a writer of much should wait for the event.
+///   and sent then. The channel's writability knows nothing of that queue, ``queuedBytes`` does: a writer of much should
+///   wait for the event.
 /// - The writes of a flush are packed into full records. Their promises succeed when the ciphertext is written.
 /// - A close_notify from the peer, or the transport's end, fires `ChannelEvent.inputClosed` once; after an end without a
 ///   close_notify a ``TLSError/Kind/truncated`` error precedes it. The channel stays open: closing is the owner's choice.
@@ -59,6 +60,10 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.serverName = serverName
     }
 
+    /// Plaintext that was written and is not in records yet: before the handshake's end, and until a flush. On the event
+    /// loop only.
+    public var queuedBytes: Int { queue.queuedBytes }
+
     // MARK: Lifecycle
 
     public func handlerAdded(context: ChannelHandlerContext) {
@@ -66,7 +71,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     public func handlerRemoved(context: ChannelHandlerContext) {
-        _ = state.failed()
+        state.end()
         release(.connectionClosed)
     }
 
@@ -77,7 +82,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     public func channelInactive(context: ChannelHandlerContext) {
         transportEnded(context)
-        _ = state.failed()
+        state.end()
         release(.connectionClosed)
         context.fireChannelInactive()
     }

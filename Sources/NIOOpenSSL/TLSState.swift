@@ -75,8 +75,10 @@ struct TLSState {
         }
     }
 
-    /// - Returns: whether there was anything to fail.
-    mutating func failed() -> Bool {
+    /// Nothing more can be done.
+    /// - Returns: whether that is new.
+    @discardableResult
+    mutating func end() -> Bool {
         defer { phase = .closed }
         return phase != .closed
     }

@@ -44,7 +44,8 @@ struct HealthcheckCommand: AsyncParsableCommand {
             throw ValidationError("Give --address host:port, or --config with a file that has an admin listener.")
         }
         guard let admin = document.admin else {
-            throw ValidationError("This configuration has no admin listener: add \"admin\": { \"address\": \"127.0.0.1:9901\" }.")
+            throw ValidationError(
+                "This configuration has no admin listener: add \"admin\": { \"address\": \"127.0.0.1:9901\" }.")
         }
         switch admin.address {
         case .host(let host, let port):
@@ -55,7 +56,8 @@ struct HealthcheckCommand: AsyncParsableCommand {
     }
 
     private func parse(_ text: String, _ path: String) throws -> (host: String, port: Int, path: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), port > 0, port < 65536
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), port > 0,
+            port < 65536
         else { throw ValidationError("--address \(text) is not host:port") }
         let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
         return (host.isEmpty ? "127.0.0.1" : host, port, path)

@@ -10,7 +10,9 @@ struct RTBridge: AsyncParsableCommand {
         abstract: "Bridges gRPC-Web and WebSocket to gRPC, TCP and UDP, with TLS by OpenSSL.",
         discussion: "rtbridge --config routes.json runs the bridge; every other use is a subcommand.",
         version: Version.text,
-        subcommands: [RunCommand.self, CheckCommand.self, HealthcheckCommand.self, DemoCommand.self, SchemaCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, HealthcheckCommand.self, DemoCommand.self, SchemaCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 }
 

@@ -61,7 +61,8 @@ enum Service {
         }
         for place in bridge.listening {
             Process.printLine("listening \(place.name) \(place.url)")
-            logger.notice("listening", metadata: ["listener.name": "\(place.name)", "listener.address": "\(place.url)"])
+            logger.notice(
+                "listening", metadata: ["listener.name": "\(place.name)", "listener.address": "\(place.url)"])
         }
         Process.printLine("ready")
         started(bridge)

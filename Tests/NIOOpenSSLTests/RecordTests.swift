@@ -140,6 +140,18 @@ import Testing
         #expect(pair.server.owner.reads == [65536, 65536, 65536, 3392])
     }
 
+    @Test func aRecordThatAReadHasNoRoomForComesWithTheNextRead() throws {
+        let pair = try Pair.connected()
+        for _ in 0..<7 {
+            _ = pair.client.write(ByteBuffer(repeating: 7, count: 10_000))
+            pair.client.flush()
+        }
+        var together = ByteBuffer()
+        for bytes in try pair.client.takeSent() { together.writeImmutableBuffer(bytes) }
+        try pair.server.receive(together)
+        #expect(pair.server.owner.reads == [65536, 4464])
+    }
+
     @Test func aSmallReadTakesASmallBuffer() throws {
         let pair = try Pair.connected()
         var capacity = 0

@@ -14,7 +14,7 @@ import Testing
         if phase == .open { return state }
         _ = state.close()
         if phase == .closing { return state }
-        _ = state.failed()
+        state.end()
         return state
     }
 
@@ -94,11 +94,11 @@ import Testing
         #expect(answer == .sendCloseNotify)
     }
 
-    @Test func onlyTheFirstFailureIsTold() {
+    @Test func onlyTheFirstEndIsNew() {
         var state = state(.open)
-        let isFirst = state.failed()
+        let isFirst = state.end()
         #expect(isFirst)
-        let isFirstAgain = state.failed()
+        let isFirstAgain = state.end()
         #expect(!isFirstAgain)
     }
 }

@@ -112,6 +112,18 @@ import Testing
         #expect(error.reason.contains("intermediates"), "\(error)")
     }
 
+    @Test(arguments: ["middle.pem", "leaf.pem"])
+    func whatTheTrustFileNamesIsTrustedWithoutItsRoot(trusted: String) throws {
+        let scratch = try Scratch()
+        try scratch.makeChain()
+        let credentials = try TLSCredentials.load(
+            certFile: scratch.path("leaf.pem"), keyFile: scratch.path("leaf.key"))
+        var options = TLSClientOptions()
+        options.trust = .file(scratch.path(trusted))
+        let met = try meet(options, server: TLSServerOptions(credentials: [credentials]), name: "localhost")
+        #expect(met.client.owner.errors == [])
+    }
+
     @Test func anExpiredCertificateIsToldSo() throws {
         let credentials = try TLSCredentials.selfSigned(names: ["localhost"])
         X509_gmtime_adj(X509_getm_notAfter(credentials.storage.certificate), -60)

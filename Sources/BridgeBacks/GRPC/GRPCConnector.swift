@@ -82,11 +82,14 @@ public final class GRPCConnector: BackConnector {
         let make = { [self] in GRPCBackConnection(connector: self) }
         var made: GRPCBackConnection?
         let endpoints = turn.take()
-        dialer.connect(toOneOf: endpoints, nodelay: true, handler: { () -> GRPCBackConnection in
-            let connection = make()
-            made = connection
-            return connection
-        }) { [self] result in
+        dialer.connect(
+            toOneOf: endpoints, nodelay: true,
+            handler: { () -> GRPCBackConnection in
+                let connection = make()
+                made = connection
+                return connection
+            }
+        ) { [self] result in
             switch result {
             case .success((_, let endpoint)):
                 // Ready once SETTINGS came: see connectionReady.

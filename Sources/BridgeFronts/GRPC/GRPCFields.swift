@@ -23,7 +23,9 @@ enum GRPCFields {
         return fields
     }
 
-    private static let requestOnly: [StaticString] = ["host", "expect", "content-type", "content-length", "grpc-timeout"]
+    private static let requestOnly: [StaticString] = [
+        "host", "expect", "content-type", "content-length", "grpc-timeout",
+    ]
 
     /// Copies what the back-end says to the client: metadata in order, without what describes its own message or
     /// policy. Its CORS fields are replaced by the route's, not doubled.

@@ -17,7 +17,8 @@ public enum WebSocketFront: FrontProtocol {
     public static func accept(_ request: FrontRequest) {
         let upgrade: WebSocketUpgrade
         do throws(WebSocketHandshakeError) {
-            upgrade = try WebSocketHandshake.parse(method: request.head.method == .get ? "GET" : "", fields: request.head.fields)
+            upgrade = try WebSocketHandshake.parse(
+                method: request.head.method == .get ? "GET" : "", fields: request.head.fields)
         } catch {
             return refuse(request.stream, error)
         }

@@ -11,14 +11,18 @@ import NIOCore
 ///
 /// ```
 /// asking ──backOpened: 101──▶ open ──finish · fail · drain: close sent──▶ closing ──client's close──▶ over
-///    └──fail: HTTP error──▶ over └──client's close or violation: answered──────────────────────────▶ over
+///    └──fail: HTTP error──▶ over ├──client's close: the back-end's last bytes, then the answer──▶ leaving ──▶ over
+///                                └──violation: close sent───────────────────────────────────────────────▶ over
 /// ```
 /// While closing, what the client still sends goes to the back-end: no byte is lost because the other side was first.
 final class WebSocketLeg {
-    private enum Phase { case asking, open, closing, over }
+    private enum Phase { case asking, open, closing, leaving, over }
 
     /// How long a client may take to answer a close frame, before the connection is closed under it.
     static let closeTime = TimeAmount.seconds(10)
+    /// How long a client's close frame may wait for its answer while a TCP back-end, told of the end, still speaks
+    /// (RFC 6455 §5.5.1 lets an endpoint delay it). Browsers wait 2 s.
+    static let answerTime = TimeAmount.seconds(1)
     /// Above this a payload is written by itself after its header, and not copied.
     static let maximumCopiedPayload = 4 * 1024
 
@@ -38,6 +42,7 @@ final class WebSocketLeg {
     private var pinger: WebSocketPinger?
     private var closeTimer: WheelTimer?
     private var closeCode: UInt16 = 1006
+    private var closeAnswer: WebSocketCloseCode?
     private var failure: Failure?
 
     init(_ request: FrontRequest, accept: String, subprotocol: String?) {
@@ -48,7 +53,9 @@ final class WebSocketLeg {
         startedAt = request.worker.now
         let route = request.route.config
         wantsMessages = route.backend.protocol == .udp
-        let limit = wantsMessages ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
+        let limit =
+            wantsMessages
+            ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
         decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
     }
 
@@ -103,11 +110,14 @@ final class WebSocketLeg {
 
     /// RFC 6455 §5.5.1: "the endpoint typically echos the status code it received".
     private func clientClosed(_ code: WebSocketCloseCode?, _ reason: String) {
-        if phase == .open {
-            closeCode = code?.rawValue ?? WebSocketCloseCode.noStatusReceived.rawValue
-            writeClose(code)
-        }
-        leave()
+        guard phase == .open else { return leave() }
+        closeCode = code?.rawValue ?? WebSocketCloseCode.noStatusReceived.rawValue
+        closeAnswer = code
+        phase = .leaving
+        pinger?.stop()
+        guard !wantsMessages, request.route.config.tcp.halfClose else { return leave() }
+        closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.answerTime, self)
+        exchange.frontEnded()
     }
 
     private func violated(_ violation: WebSocketViolation) {
@@ -158,6 +168,7 @@ final class WebSocketLeg {
     /// Both close frames went, or the client is gone: the back-end gets what is under way, and the session is over.
     private func leave() {
         guard phase != .over else { return }
+        if phase == .leaving { writeClose(closeAnswer) }
         phase = .over
         pinger?.stop()
         closeTimer?.cancel()
@@ -218,11 +229,13 @@ extension WebSocketLeg: FrontLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open else { return }
+        guard phase == .open || phase == .leaving else { return }
         write(flags.contains(.text) ? .text : .binary, bytes)
     }
 
-    func finish(_ trailers: FieldBlock?) { startClosing(.normalClosure, "the back-end closed the connection") }
+    func finish(_ trailers: FieldBlock?) {
+        if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
+    }
 
     func fail(_ failure: Failure) {
         self.failure = failure
@@ -232,6 +245,7 @@ extension WebSocketLeg: FrontLeg {
             let route = request.route
             let code = WebSocketCloseCode(rawValue: failure.closeCode)
             startClosing(code, failure.message(route: route.name, isBrief: route.isBrief))
+        case .leaving: leave()
         case .closing, .over: break
         }
     }
@@ -256,13 +270,13 @@ extension WebSocketLeg: HTTPFrontHandler {
     }
 
     func requestEnded(_ trailers: FieldBlock?) {
-        guard phase == .open || phase == .closing else { return }
+        guard phase != .asking else { return }
         leave()
     }
 
     func requestAborted(_ reason: String) {
         guard phase != .over else { return }
-        if phase != .closing { failure = Failure(.aborted, .front, .body, reason) }
+        if phase == .asking || phase == .open { failure = Failure(.aborted, .front, .body, reason) }
         leave()
     }
 

@@ -104,7 +104,8 @@ final class ConnectionStarter: ChannelInboundHandler, RemovableChannelHandler {
     private func refuse(_ context: ChannelHandlerContext, _ version: Listener.HTTPVersion) {
         guard version == .http1 else { return context.close(promise: nil) }
         let text = "This listener speaks HTTP/2 alone.\n"
-        let answer = "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\n"
+        let answer =
+            "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\n"
             + "content-length: \(text.utf8.count)\r\nconnection: close\r\n\r\n\(text)"
         context.writeAndFlush(NIOAny(ByteBuffer(string: answer)), promise: nil)
         context.close(promise: nil)

@@ -21,30 +21,25 @@ final class HTTP1Connection: ChannelDuplexHandler {
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase { case idle, busy, tunnel, lingering, closed }
+    enum Phase { case idle, busy, tunnel, lingering, closed }
 
     /// Bytes that a leg may leave untaken before reading stops.
     static let maximumUntaken = 64 * 1024
-    /// Above this a piece is written by itself, and not copied.
-    private static let maximumCopied = 4 * 1024
-    /// How long the rest of a refused request is read, so that the answer is not destroyed by a reset
-    /// (RFC 9112 §9.6: "the server should … close the read side … lingering").
-    private static let lingerTime = TimeAmount.seconds(2)
 
     let ingress: Ingress
     let info: ConnectionInfo
-    private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+    let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private let rawBytes = RawBytes()
-    private var context: ChannelHandlerContext?
-    private var phase = Phase.idle
-    private var stream: HTTP1Stream?
-    private var ahead = CircularBuffer<HTTPServerRequestPart>()
-    private var outbound = ByteBuffer()
-    private var untaken = 0
-    private var isDirty = false
+    var context: ChannelHandlerContext?
+    var phase = Phase.idle
+    var stream: HTTP1Stream?
+    var ahead = CircularBuffer<HTTPServerRequestPart>()
+    var outbound = ByteBuffer()
+    var untaken = 0
+    var isDirty = false
     private var isReadWanted = false
-    private var isDraining = false
-    private var timer: WheelTimer?
+    var isDraining = false
+    var timer: WheelTimer?
 
     init(ingress: Ingress, info: ConnectionInfo, decoder: ByteToMessageHandler<HTTPRequestDecoder>) {
         self.ingress = ingress
@@ -59,7 +54,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         return configuration
     }
 
-    private var worker: Worker { ingress.worker }
+    var worker: Worker { ingress.worker }
     var isWritable: Bool { outbound.readableBytes < 64 * 1024 && context?.channel.isWritable ?? false }
 
     // MARK: Lifecycle
@@ -85,7 +80,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         handler?.requestAborted(reason)
     }
 
-    private func arm(_ duration: Duration?) {
+    func arm(_ duration: Duration?) {
         timer?.cancel()
         timer = duration.map { worker.timers.schedule(at: .now() + TimeAmount($0), self) }
     }
@@ -106,7 +101,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         }
     }
 
-    private func received(_ part: HTTPServerRequestPart) {
+    func received(_ part: HTTPServerRequestPart) {
         switch part {
         case .head(let head): begin(head)
         case .body(let bytes): received(bytes)
@@ -139,12 +134,15 @@ final class HTTP1Connection: ChannelDuplexHandler {
     private func refuseHead(_ stream: HTTP1Stream) {
         stream.closesAfterwards = true
         let limit = ingress.listener.limits.maxHeaderBytes
-        LocalAnswer.send(stream, status: 431, text: "Header fields of more than \(limit) bytes (limits.maxHeaderBytes).")
+        LocalAnswer.send(
+            stream, status: 431, text: "Header fields of more than \(limit) bytes (limits.maxHeaderBytes).")
     }
 
     /// RFC 9110 §10.1.1: the client waits with the body until it is told to send it.
     private func continueIfExpected(_ head: HTTPRequestHead) {
-        guard head.headers.first(name: "expect")?.lowercased() == "100-continue", head.version == .http1_1 else { return }
+        guard head.headers.first(name: "expect")?.lowercased() == "100-continue", head.version == .http1_1 else {
+            return
+        }
         outbound.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
         markDirty()
     }
@@ -181,7 +179,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
         handler?.requestAborted("the request broke HTTP/1.1: \(error)")
         stream.closesAfterwards = true
         let limit = ingress.listener.limits.maxHeaderBytes
-        let text = isTooLong ? "Header fields of more than \(limit) bytes (limits.maxHeaderBytes)." : "This is not a valid request."
+        let text =
+            isTooLong
+            ? "Header fields of more than \(limit) bytes (limits.maxHeaderBytes)." : "This is not a valid request."
         LocalAnswer.send(stream, status: isTooLong ? 431 : 400, text: text)
     }
 
@@ -197,7 +197,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     private var mayRead: Bool { phase == .lingering || untaken < Self.maximumUntaken && ahead.isEmpty }
 
-    private func readIfWanted() {
+    func readIfWanted() {
         guard isReadWanted, mayRead else { return }
         isReadWanted = false
         context?.read()
@@ -211,111 +211,6 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         worker.refreshClock()
         if isWritable { stream?.handler?.responseWritable() }
-    }
-
-    // MARK: Outbound, for the stream
-
-    func append(_ write: (inout ByteBuffer) -> Void) {
-        guard context != nil else { return }
-        write(&outbound)
-        markDirty()
-    }
-
-    /// Body bytes, after what was appended before.
-    func send(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        if bytes.readableBytes <= Self.maximumCopied {
-            outbound.writeImmutableBuffer(bytes)
-        } else {
-            writeOutbound(context)
-            context.write(wrapOutboundOut(bytes), promise: nil)
-        }
-        markDirty()
-    }
-
-    private func writeOutbound(_ context: ChannelHandlerContext) {
-        guard outbound.readableBytes > 0 else { return }
-        context.write(wrapOutboundOut(outbound), promise: nil)
-        // Uses the memory again where the channel has let go of it.
-        outbound.clear()
-    }
-
-    private func markDirty() {
-        guard !isDirty else { return }
-        isDirty = true
-        worker.flushAtTickEnd(self)
-    }
-
-    /// The decoder leaves; what it had read beyond the request comes as raw bytes.
-    func becomeTunnel() {
-        phase = .tunnel
-        timer?.cancel()
-        context?.pipeline.syncOperations.removeHandler(decoder, promise: nil)
-    }
-
-    /// The answer is complete.
-    func answerEnded() {
-        switch phase {
-        case .tunnel:
-            stream?.handler = nil
-            finishOutput()
-        case .busy: requestOrAnswerEnded()
-        case .idle, .lingering, .closed: break
-        }
-    }
-
-    /// Sends what there is, and closes without the answer's end.
-    func abort() {
-        guard let context else { return }
-        phase = .closed
-        writeOutbound(context)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
-            self.context?.close(promise: nil)
-        }
-        arm(.seconds(2))
-    }
-
-    /// Whether the connection ends after this answer, so that the answer says so.
-    var closesAfterAnswer: Bool {
-        guard let stream, !isDraining, !stream.closesAfterwards else { return true }
-        return stream.hasBody && !stream.hasRequestEnded
-    }
-
-    private func requestOrAnswerEnded() {
-        guard let stream, stream.hasAnswered else { return }
-        guard !stream.saidClose else { return finishOutput() }
-        guard stream.hasRequestEnded else { return }
-        self.stream = nil
-        untaken = 0
-        phase = .idle
-        guard !isDraining else { return finishOutput() }
-        arm(ingress.listener.limits.idleTimeout)
-        // The next request, once this one's callers have returned.
-        guard !ahead.isEmpty else { return readIfWanted() }
-        worker.eventLoop.assumeIsolated().execute { [self] in takeAhead() }
-    }
-
-    private func takeAhead() {
-        while phase == .idle || phase == .busy && stream?.hasRequestEnded == false, let part = ahead.popFirst() {
-            received(part)
-        }
-        readIfWanted()
-    }
-
-    /// Sends what there is and our end of the connection; what the client still sends is read for a while.
-    private func finishOutput() {
-        guard phase != .lingering, phase != .closed, let context else { return }
-        phase = .lingering
-        stream = nil
-        ahead.removeAll()
-        writeOutbound(context)
-        context.flush()
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
-            self.context?.close(mode: .output, promise: nil)
-        }
-        timer?.cancel()
-        timer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
-        readIfWanted()
     }
 }
 

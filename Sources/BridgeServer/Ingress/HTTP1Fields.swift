@@ -14,7 +14,8 @@ enum HTTP1Fields {
         let hosts = head.headers[canonicalForm: "host"]
         // RFC 9112 §3.2: 400 for a request "that lacks a Host header field and … that contains more than one".
         guard hosts.count == 1 || hosts.isEmpty && head.version.minor == 0 else {
-            return .failure(BadRequest(reason: hosts.isEmpty ? "The Host field is missing." : "More than one Host field."))
+            return .failure(
+                BadRequest(reason: hosts.isEmpty ? "The Host field is missing." : "More than one Host field."))
         }
         var authority = hosts.first.map(String.init) ?? ""
         var target = head.uri

@@ -32,7 +32,8 @@ final class HTTP1Stream {
         self.connection = connection
         isHTTP10 = head.version.major == 1 && head.version.minor == 0
         isHead = head.method == .HEAD
-        hasBody = head.headers.contains(name: "transfer-encoding")
+        hasBody =
+            head.headers.contains(name: "transfer-encoding")
             || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
         // After a request that could be upgraded the decoder reads no further request.
         closesAfterwards = !head.isKeepAlive || head.headers.contains(name: "upgrade") || head.method == .CONNECT

@@ -1,10 +1,10 @@
 // rtbridge: the whole bridge, from start to the end of its drain.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeBacks
 import BridgeConfig
 import BridgeCore
 import BridgeTelemetry
-import BridgeBacks
 import Logging
 import NIOCore
 import NIOPosix

@@ -55,7 +55,8 @@ final class WorkerState {
             return Ingress(
                 worker: worker, listener: listener,
                 routes: isAdmin
-                    ? [] : routes.filter { $0.config.match.listener == nil || $0.config.match.listener == listener.name },
+                    ? []
+                    : routes.filter { $0.config.match.listener == nil || $0.config.match.listener == listener.name },
                 local: pages, healthRoute: answersHealth ? healthRoute : nil)
         }
         connectors = all

@@ -38,6 +38,7 @@ public struct WebSocketDecoder: Sendable {
     /// The kind of the message that is under way.
     private var message: WebSocketMessageKind?
     private var messageBytes = 0
+    /// At a boundary between messages: one that ends elsewhere is refused.
     private var text = UTF8Checker()
 
     /// - Parameters:
@@ -126,7 +127,6 @@ extension WebSocketDecoder {
         case .text, .binary:
             message = opcode == .text ? .text : .binary
             messageBytes = 0
-            text = UTF8Checker()
             fallthrough
         case .continuation:
             guard length <= maxMessageBytes - messageBytes else { throw .messageTooBig(limit: maxMessageBytes) }

@@ -2,26 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import COpenSSL
 
-/// Why an opening handshake is refused, as an HTTP answer.
-public struct WebSocketHandshakeError: Error, Equatable, Sendable {
-    /// 400, or 426 where the client may try again with another version (RFC 6455 §4.2.2, §4.4).
-    public var httpStatus: Int
-    /// One line for the answer's body and the log.
-    public var reason: String
-
-    /// A 426 carries `Sec-WebSocket-Version` with this value.
-    public static let supportedVersion = "13"
-
-    public init(httpStatus: Int, reason: String) {
-        self.httpStatus = httpStatus
-        self.reason = reason
-    }
-}
-
-extension WebSocketHandshakeError: CustomStringConvertible {
-    public var description: String { "\(httpStatus) \(reason)" }
-}
-
 /// The rules of the opening handshake (RFC 6455 §4), for both sides.
 public enum WebSocketHandshake {
     /// RFC 6455 §1.3.
@@ -29,6 +9,7 @@ public enum WebSocketHandshake {
 
     /// The value of `Sec-WebSocket-Accept`: base64 of SHA-1 of the key, as it was sent, and the GUID (RFC 6455 §4.2.2).
     public static func accept(key: some Collection<UInt8>) -> String {
+        COpenSSL_start()
         var input = [UInt8](key)
         guid.withUTF8Buffer { input.append(contentsOf: $0) }
         var digest = [UInt8](repeating: 0, count: 20)
@@ -141,11 +122,5 @@ extension WebSocketHandshake {
             throw refusal("the back-end chose a subprotocol that was not offered")
         }
         return chosen.first
-    }
-}
-
-extension WebSocketHandshakeError {
-    static func badRequest(_ reason: String) -> WebSocketHandshakeError {
-        WebSocketHandshakeError(httpStatus: 400, reason: reason)
     }
 }

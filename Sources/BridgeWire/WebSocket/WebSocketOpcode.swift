@@ -14,26 +14,3 @@ public enum WebSocketOpcode: UInt8, Sendable {
     @inlinable
     public var isControl: Bool { rawValue & 0x8 != 0 }
 }
-
-/// What a message holds (RFC 6455 §5.6).
-public enum WebSocketMessageKind: Sendable, Equatable {
-    case text
-    case binary
-
-    /// The opcode of a message's first frame.
-    @inlinable
-    public var opcode: WebSocketOpcode {
-        switch self {
-        case .text: .text
-        case .binary: .binary
-        }
-    }
-}
-
-/// The side that a codec speaks for.
-public enum WebSocketRole: Sendable, Equatable {
-    /// Takes masked frames and sends unmasked ones.
-    case server
-    /// Takes unmasked frames and sends masked ones.
-    case client
-}

@@ -1,0 +1,116 @@
+// rtbridge: what goes out on an HTTP/1.1 connection, and how it ends.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import NIOCore
+
+extension HTTP1Connection {
+    /// Above this a piece is written by itself, and not copied.
+    private static let maximumCopied = 4 * 1024
+    /// How long the rest of a refused request is read, so that the answer is not destroyed by a reset
+    /// (RFC 9112 §9.6: "the server should … close the read side … lingering").
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    func append(_ write: (inout ByteBuffer) -> Void) {
+        guard context != nil else { return }
+        write(&outbound)
+        markDirty()
+    }
+
+    /// Body bytes, after what was appended before.
+    func send(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        if bytes.readableBytes <= Self.maximumCopied {
+            outbound.writeImmutableBuffer(bytes)
+        } else {
+            writeOutbound(context)
+            context.write(wrapOutboundOut(bytes), promise: nil)
+        }
+        markDirty()
+    }
+
+    func writeOutbound(_ context: ChannelHandlerContext) {
+        guard outbound.readableBytes > 0 else { return }
+        context.write(wrapOutboundOut(outbound), promise: nil)
+        // Uses the memory again where the channel has let go of it.
+        outbound.clear()
+    }
+
+    func markDirty() {
+        guard !isDirty else { return }
+        isDirty = true
+        worker.flushAtTickEnd(self)
+    }
+
+    /// The decoder leaves; what it had read beyond the request comes as raw bytes.
+    func becomeTunnel() {
+        phase = .tunnel
+        timer?.cancel()
+        context?.pipeline.syncOperations.removeHandler(decoder, promise: nil)
+    }
+
+    /// The answer is complete.
+    func answerEnded() {
+        switch phase {
+        case .tunnel:
+            stream?.handler = nil
+            finishOutput()
+        case .busy: requestOrAnswerEnded()
+        case .idle, .lingering, .closed: break
+        }
+    }
+
+    /// Sends what there is, and closes without the answer's end.
+    func abort() {
+        guard let context else { return }
+        phase = .closed
+        writeOutbound(context)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
+            self.context?.close(promise: nil)
+        }
+        arm(.seconds(2))
+    }
+
+    /// Whether the connection ends after this answer, so that the answer says so.
+    var closesAfterAnswer: Bool {
+        guard let stream, !isDraining, !stream.closesAfterwards else { return true }
+        return stream.hasBody && !stream.hasRequestEnded
+    }
+
+    func requestOrAnswerEnded() {
+        guard let stream, stream.hasAnswered else { return }
+        guard !stream.saidClose else { return finishOutput() }
+        guard stream.hasRequestEnded else { return }
+        self.stream = nil
+        untaken = 0
+        phase = .idle
+        guard !isDraining else { return finishOutput() }
+        arm(ingress.listener.limits.idleTimeout)
+        // The next request, once this one's callers have returned.
+        guard !ahead.isEmpty else { return readIfWanted() }
+        worker.eventLoop.assumeIsolated().execute { [self] in takeAhead() }
+    }
+
+    private func takeAhead() {
+        while phase == .idle || phase == .busy && stream?.hasRequestEnded == false, let part = ahead.popFirst() {
+            received(part)
+        }
+        readIfWanted()
+    }
+
+    /// Sends what there is and our end of the connection; what the client still sends is read for a while.
+    private func finishOutput() {
+        guard phase != .lingering, phase != .closed, let context else { return }
+        phase = .lingering
+        stream = nil
+        ahead.removeAll()
+        writeOutbound(context)
+        context.flush()
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
+            self.context?.close(mode: .output, promise: nil)
+        }
+        timer?.cancel()
+        timer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
+        readIfWanted()
+    }
+}

@@ -1,0 +1,2 @@
+# rtbridge: what the benchmarks are made of.
+# SPDX-License-Identifier: Apache-2.0

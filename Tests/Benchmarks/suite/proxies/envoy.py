@@ -1,0 +1,60 @@
+# rtbridge: Envoy, in a benchmark.
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+from suite.proxies.proxy import Proxy
+from suite.servers import free_port
+
+_TYPES = "type.googleapis.com/envoy.extensions"
+
+
+def _typed(type_name, **fields):
+    return {"@type": f"{_TYPES}.{type_name}", **fields}
+
+
+class Envoy(Proxy):
+    """One worker, the gRPC-Web filter, no access log, no request identifiers."""
+
+    name = "envoy"
+    command = "envoy"
+    doors = ("clear", "tls")
+
+    def start(self):
+        self.ports = {"clear": free_port(), "tls": free_port()}
+        config = self.write("config.json", json.dumps({"static_resources": {
+            "listeners": [self._listener("clear"), self._listener("tls", transport_socket=self._tls())],
+            "clusters": [self._cluster()],
+        }}))
+        return self.run(self.path(), "-c", config, "--concurrency", 1, "--disable-hot-restart", "--log-level", "error")
+
+    def _listener(self, door, **more):
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.ports[door]}}
+        filters = [("envoy.filters.http.grpc_web", _typed("filters.http.grpc_web.v3.GrpcWeb")),
+                   ("envoy.filters.http.router", _typed("filters.http.router.v3.Router", suppress_envoy_headers=True))]
+        manager = _typed(
+            "filters.network.http_connection_manager.v3.HttpConnectionManager",
+            stat_prefix=door, codec_type="AUTO", generate_request_id=False,
+            http_filters=[{"name": name, "typed_config": config} for name, config in filters],
+            route_config={"virtual_hosts": [{
+                "name": "all", "domains": ["*"],
+                "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "grpc", "timeout": "0s"}}]}]})
+        chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}], **more}
+        return {"name": door, "address": address, "filter_chains": [chain]}
+
+    def _tls(self):
+        certificates = self.setting.certificates
+        return {"name": "envoy.transport_sockets.tls", "typed_config": _typed(
+            "transport_sockets.tls.v3.DownstreamTlsContext",
+            common_tls_context={
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificates": [{"certificate_chain": {"filename": certificates.certificate},
+                                      "private_key": {"filename": certificates.key}}]})}
+
+    def _cluster(self):
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.setting.backend.grpc}}
+        options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": {}})
+        return {
+            "name": "grpc", "type": "STATIC",
+            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+            "load_assignment": {"cluster_name": "grpc",
+                                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}}

@@ -1,0 +1,70 @@
+# rtbridge: nginx, in a benchmark.
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+from pathlib import Path
+
+from suite.proxies.proxy import Proxy
+from suite.servers import free_port
+
+_STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+
+
+class Nginx(Proxy):
+    """gRPC by grpc_pass with connections that are kept, and a raw TCP relay by its stream module."""
+
+    name = "nginx"
+    command = "nginx"
+    doors = ("clear", "tls", "raw")
+
+    def start(self):
+        self.ports = {door: free_port() for door in self.doors}
+        backend, certificates = self.setting.backend, self.setting.certificates
+        config = self.write("nginx.conf", f"""
+load_module {_STREAM_MODULE};
+daemon off;
+worker_processes 1;
+pid {self.setting.directory}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    client_max_body_size 0;
+    client_body_buffer_size 64k;
+    http2_body_preread_size 64k;
+    client_body_temp_path {self.setting.directory}/nginx-body;
+    proxy_temp_path {self.setting.directory}/nginx-proxy;
+    fastcgi_temp_path {self.setting.directory}/nginx-fastcgi;
+    uwsgi_temp_path {self.setting.directory}/nginx-uwsgi;
+    scgi_temp_path {self.setting.directory}/nginx-scgi;
+    upstream grpc {{
+        server 127.0.0.1:{backend.grpc};
+        keepalive 512;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{self.ports["clear"]} http2;
+        listen 127.0.0.1:{self.ports["tls"]} ssl http2;
+        ssl_certificate {certificates.certificate};
+        ssl_certificate_key {certificates.key};
+        ssl_protocols TLSv1.3;
+        location / {{ grpc_pass grpc://grpc; grpc_buffer_size 64k; }}
+    }}
+}}
+stream {{
+    server {{
+        listen 127.0.0.1:{self.ports["raw"]};
+        tcp_nodelay on;
+        proxy_pass 127.0.0.1:{backend.tcp};
+    }}
+}}
+""")
+        return self.run(self.path(), "-c", config, "-p", self.setting.directory)
+
+    @classmethod
+    def path(cls):
+        return super().path() if _STREAM_MODULE.exists() else None
+
+    @classmethod
+    def version(cls):
+        return subprocess.run([cls.path(), "-v"], capture_output=True, text=True, check=True).stderr.strip()

@@ -1,0 +1,65 @@
+# rtbridge: what all proxies have in common.
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+from typing import NamedTuple
+
+from suite.servers import Server, program
+
+
+class Setting(NamedTuple):
+    """What a proxy is given: its core, a folder, the back-end and a certificate."""
+
+    core: int
+    directory: str
+    backend: object
+    certificates: object
+
+
+class Proxy:
+    """A proxy with one worker and no access log, as lean as its configuration allows without losing its function.
+
+    `ports` has a port for each of the front doors that it can open: `clear` (HTTP/1.1 and HTTP/2 with prior knowledge),
+    `tls` (HTTP/2 over TLS), `websocket` (to the TCP echo), `raw` (TCP to the TCP echo, for relays that know no WebSocket).
+    """
+
+    name = ""
+    command = ""
+    doors = ()
+
+    def __init__(self, setting, name=None):
+        self.name = name or self.name
+        self.setting = setting
+        self.ports = {}
+        self.server = self.start()
+        for port in self.ports.values():
+            self.server.wait_for_port(port)
+
+    def start(self):
+        raise NotImplementedError
+
+    def run(self, *arguments):
+        return Server(self.name, arguments, self.setting.core, self.setting.directory)
+
+    def write(self, file, text):
+        path = f"{self.setting.directory}/{self.name}-{file}"
+        with open(path, "w", encoding="utf-8") as config:
+            config.write(text)
+        return path
+
+    @classmethod
+    def path(cls):
+        """Where the program is, or None."""
+        return program(cls.command)
+
+    @classmethod
+    def version(cls):
+        """What it says of itself, in one line."""
+        done = subprocess.run([cls.path(), "--version"], capture_output=True, text=True, check=False)
+        return (done.stdout + done.stderr).strip().splitlines()[0].strip()
+
+    @property
+    def pid(self):
+        return self.server.pid
+
+    def stop(self):
+        self.server.stop()
