@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from support import http2
 from support.grpc_web import Endpoint, frame
-from support.http2 import ConnectionLost
+from support.http2 import ConnectionLost, ScriptedHTTP2
 from support.waiting import DEADLINE, wait_still, wait_until
 
 CALL = "/raw.Raw/Call"
@@ -169,6 +170,38 @@ def test_a_client_that_goes_away_while_a_write_is_blocked_cancels_the_call(bridg
         call.stream.wait_body(65535)          # the client's window is used up
         call.abort()
         assert stream.wait_reset() == CANCEL
+
+
+def test_the_back_end_s_limit_of_streams_is_kept(start_bridge, make_config, certificates):
+    """RFC 9113 §5.1.2: "Endpoints MUST NOT exceed the limit set by their peer". The calls above it wait."""
+    most, lock, server = [0], threading.Lock(), None
+
+    def script(stream):
+        stream.wait_end()
+        with lock:
+            most[0] = max(most[0], sum(1 for connection in server.connections for other in connection.streams.values()
+                                       if not getattr(other, "is_answered", False)))
+        stream.send_headers(HEADERS)
+        stream.send_data(frame(b"x"))
+        stream.is_answered = True
+        stream.send_headers(OK, end=True)
+
+    server = ScriptedHTTP2(script, max_streams=2)
+    # One worker, so one back-end connection.
+    bridge = start_bridge({**make_config([{"match": {"protocol": "grpc-web"},
+                                           "backend": f"grpc://127.0.0.1:{server.port}"}]), "workers": 1})
+    endpoint = Endpoint(bridge.address("tls"), certificates.context(), "http/2")
+    connection = http2.connect(endpoint.address, endpoint.tls)
+    calls = [connection.open([(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", CALL),
+                              ("content-type", "application/grpc-web")]) for _ in range(40)]
+    for call in calls:
+        call.send_data(frame(b""), end=True)
+    for call in calls:
+        assert call.wait_end().startswith(frame(b"x"))
+    assert most[0] <= 2
+    server.check()
+    connection.close()
+    server.close()
 
 
 def test_a_cancelled_call_leaves_its_neighbours_alone(bridge, scripted, certificates):

@@ -17,8 +17,8 @@ from support.websocket import BINARY, CLOSE, PING, PONG, TEXT, Refused, WebSocke
 
 @pytest.fixture(scope="module")
 def sinks(start_backend):
-    """Servers for what is sent and then ended: `sink` prints, `send` sends and closes."""
-    return {mode: start_backend("tcp_server.py", mode) for mode in ("sink", "send:3000000")}
+    """Servers for what is sent and then ended: `digest` answers, `sink` prints, `send` sends and closes."""
+    return {mode: start_backend("tcp_server.py", mode) for mode in ("digest", "sink", "send:3000000")}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def bridge(start_bridge, make_config, tcp_ack, tcp_echo, sinks, scripted_tcp, do
     return start_bridge(make_config([
         route("/ack", tcp_ack.port),
         route("/echo", tcp_echo.port),
+        route("/digest", sinks["digest"].port),
         route("/sink", sinks["sink"].port),
         route("/send", sinks["send:3000000"].port),
         route("/scripted", scripted_tcp.port),
@@ -165,6 +166,17 @@ def test_the_last_bytes_of_the_client_reach_the_back_end_before_its_end(open_cli
             client.send(data[position:position + 50_000])
     # The session is over for the client; the back-end must have all of it all the same.
     sinks["sink"].wait_line(rf"^SUNK {len(data)} {hashlib.sha256(data).hexdigest()}$")
+
+
+def test_what_the_back_end_says_after_the_client_s_close_still_arrives(open_socket):
+    """The client's Close becomes FIN (half-close); RFC 6455 §5.5.1 lets the other side finish before its own Close."""
+    socket = open_socket("/digest")
+    data = b"count me" * 1000
+    socket.send(BINARY, data)
+    socket.send(CLOSE, close_payload(1000))
+    answer, close = socket.read_until_close()
+    assert answer.decode() == f"{len(data)} {hashlib.sha256(data).hexdigest()}"
+    assert close is not None and close.code == 1000
 
 
 def test_a_back_end_that_ended_still_gets_what_the_client_says_before_its_own_close(open_socket, scripted_tcp):

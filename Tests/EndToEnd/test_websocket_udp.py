@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import random
 import socket as sockets
+from pathlib import Path
 
 import pytest
 
 from support.library import Client
-from support.waiting import wait_until
+from support.waiting import DEADLINE, PATIENCE, wait_until
 from support.websocket import BINARY, CLOSE, Refused, WebSocket, close_payload
 
 
@@ -26,7 +27,16 @@ def closed_udp_port():
 
 
 @pytest.fixture(scope="module")
-def bridge(start_bridge, make_config, udp_ack, udp_echo, udp_peer, closed_udp_port):
+def slow_back():
+    """A UDP back-end in the test's hand."""
+    with sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as back:
+        back.bind(("127.0.0.1", 0))
+        back.settimeout(DEADLINE)
+        yield back
+
+
+@pytest.fixture(scope="module")
+def bridge(start_bridge, make_config, udp_ack, udp_echo, udp_peer, closed_udp_port, slow_back):
     def route(path, port, **udp):
         return {"match": {"protocol": "websocket", "path": path}, "backend": f"udp://127.0.0.1:{port}", "udp": udp,
                 "websocket": {"allowOrigins": ["*"], "pingInterval": "off"}}
@@ -37,6 +47,8 @@ def bridge(start_bridge, make_config, udp_ack, udp_echo, udp_peer, closed_udp_po
         route("/few", udp_echo.port, maxSessions=2, maxSessionsPerClient=16),
         route("/few-a-client", udp_echo.port, maxSessionsPerClient=2),
         route("/refused", closed_udp_port),
+        *(route(f"/{overflow}", slow_back.getsockname()[1], queueDatagrams=16, overflow=overflow)
+          for overflow in ("dropOldest", "dropNewest")),
     ]))
 
 
@@ -163,6 +175,48 @@ def test_no_more_sessions_than_allowed_and_a_place_that_is_free_is_given_again(o
     # The module's other parameter uses a route of its own; leave this one as it was.
     for socket in sockets_open:
         socket.send(CLOSE, close_payload(1000))
+
+
+@pytest.mark.parametrize("overflow", ["dropOldest", "dropNewest"])
+def test_a_client_that_is_slow_loses_datagrams_and_the_bridge_stays_small(bridge, certificates, slow_back, overflow):
+    socket = WebSocket(bridge.address("tls"), f"/{overflow}", certificates.context(), receive_buffer=1 << 16)
+    socket.send(BINARY, b"begin")
+    _, peer = slow_back.recvfrom(100)
+    count = 30_000
+    for number in range(count):
+        slow_back.sendto(b"%08d" % number + b"." * 1392, peer)
+        if number % 500 == 0:
+            # Not faster than the bridge reads: what the system's own buffer loses says nothing about the bridge.
+            wait_until("the bridge to have read", lambda: not unread(peer))
+    for _ in range(30):
+        wait_until("the bridge to have read", lambda: not unread(peer))
+        slow_back.sendto(b"END" + b"." * 1397, peer)
+    numbers, ended = [], False
+    while True:
+        try:
+            payload = socket.read(0.5 * PATIENCE).payload
+        except TimeoutError:
+            break
+        if payload.startswith(b"END"):
+            ended = True
+        else:
+            numbers.append(int(payload[:8]))
+    assert numbers[0] == 0 and numbers == sorted(set(numbers)), "in order, each once, from the first on"
+    assert len(numbers) < count, "nothing was dropped"
+    # The oldest are dropped: the newest is there. The newest are dropped: it is not, what was there first is.
+    assert ended == (overflow == "dropOldest")
+    assert bridge.peak_memory() < 64 << 20
+    socket.close()
+
+
+def unread(address):
+    """The bytes that the system keeps for the bridge's UDP socket at `address`: rx_queue of /proc/net/udp."""
+    port = f":{address[1]:04X}"
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(port):
+            return int(fields[4].split(":")[1], 16)
+    raise AssertionError(f"no UDP socket at {address}")
 
 
 def test_a_text_message_is_refused_or_sent_as_a_datagram(open_socket):

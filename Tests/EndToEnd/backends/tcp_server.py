@@ -5,7 +5,8 @@
 MODE  ack       answers ACK to each thing it receives
       echo      sends back what it receives
       send:N    sends N bytes (the numbers 0..255 over and over), then closes
-      sink      reads all, then prints `SUNK <bytes> <sha256>`
+      sink      reads to the end, then prints `SUNK <bytes> <sha256>`
+      digest    reads to the end, then answers `<bytes> <sha256>` and closes
 """
 
 import hashlib
@@ -32,12 +33,20 @@ def send(connection, count):
         count -= len(piece)
 
 
-def sink(connection):
+def read_to_end(connection):
     count, digest = 0, hashlib.sha256()
     while data := connection.recv(65536):
         count += len(data)
         digest.update(data)
-    print("SUNK", count, digest.hexdigest(), flush=True)
+    return f"{count} {digest.hexdigest()}"
+
+
+def sink(connection):
+    print("SUNK", read_to_end(connection), flush=True)
+
+
+def digest(connection):
+    connection.sendall(read_to_end(connection).encode())
 
 
 def serve(connection, mode):
@@ -47,7 +56,7 @@ def serve(connection, mode):
             if name == "send":
                 send(connection, int(argument))
             else:
-                {"ack": ack, "echo": echo, "sink": sink}[name](connection)
+                {"ack": ack, "echo": echo, "sink": sink, "digest": digest}[name](connection)
         except OSError as error:
             print(f"connection lost: {error}", file=sys.stderr, flush=True)
 

@@ -9,7 +9,7 @@ class Reply:
 
     def __init__(self, status, reason, headers):
         self.status, self.reason, self.headers = status, reason, headers
-        self.body, self.chunks, self.http_trailers = b"", [], []
+        self.body, self.chunks, self.http_trailers = bytearray(), [], []
 
     def all(self, name):
         return [value for key, value in self.headers if key == name]
