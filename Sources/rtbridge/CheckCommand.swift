@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import BridgeServer
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +12,12 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let document = try options.load().document
+        do {
+            for warning in try CertificateCheck.warnings(document) { Process.printError(warning) }
+        } catch let error as BridgeStartError {
+            Process.printError("\(error)")
+            throw Status.configuration
+        }
         let (listeners, routes) = (document.listeners.count, document.routes.count)
         Process.printLine("\(options.config): ok (listeners: \(listeners), routes: \(routes))")
     }

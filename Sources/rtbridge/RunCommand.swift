@@ -15,6 +15,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let config = try options.load()
+        for warning in (try? CertificateCheck.warnings(config.document)) ?? [] { Process.printError(warning) }
         try await Service.run(config.document)
     }
 }

@@ -38,7 +38,8 @@ public final class Bridge: Sendable {
         if let admin = document.admin { listeners.append(Listener(name: "admin", address: admin.address)) }
         let shared = try listeners.enumerated().map { index, listener in
             let isAdmin = index >= document.listeners.count
-            return ListenerShared(listener, tls: try listener.makeTLSContext(logger), isAdmin: isAdmin)
+            let tls = try listener.makeTLSContext { logger.warning($0, metadata: $1) }
+            return ListenerShared(listener, tls: tls, isAdmin: isAdmin)
         }
         let health = HealthState(requiredBackends: document.health.requireBackends)
         let blueprint = Blueprint(

@@ -7,10 +7,10 @@ import NIOOpenSSL
 
 extension Listener {
     /// - Throws: ``BridgeStartError`` if OpenSSL refuses what the options say.
-    func makeTLSContext(_ logger: Logger) throws -> TLSContext? {
+    func makeTLSContext(warning: (Logger.Message, Logger.Metadata) -> Void) throws -> TLSContext? {
         guard let tls else { return nil }
         do throws(TLSError) {
-            var options = TLSServerOptions(credentials: [try credentials(tls, logger)])
+            var options = TLSServerOptions(credentials: [try credentials(tls, warning)])
             options.minimumVersion = tls.minVersion == .tls13 ? .tls13 : .tls12
             options.cipherSuites = tls.cipherSuites
             options.groups = tls.groups
@@ -22,14 +22,16 @@ extension Listener {
         }
     }
 
-    private func credentials(_ tls: ListenerTLS, _ logger: Logger) throws(TLSError) -> TLSCredentials {
+    private func credentials(
+        _ tls: ListenerTLS, _ warning: (Logger.Message, Logger.Metadata) -> Void
+    ) throws(TLSError) -> TLSCredentials {
         if let certificate = tls.certificate {
             return try TLSCredentials.load(certFile: certificate.certFile, keyFile: certificate.keyFile)
         }
         let made = try TLSCredentials.selfSigned(names: ["localhost", "127.0.0.1", "::1"], validDays: 30)
-        logger.warning(
+        warning(
             "DEVELOPMENT CERTIFICATE in use: self-signed, made at start-up, no browser trusts it. Never use it in production.",
-            metadata: ["listener.name": "\(name)", "tls.fingerprint": "\(made.fingerprintSHA256)"])
+            ["listener.name": "\(name)", "tls.fingerprint": "\(made.fingerprintSHA256)"])
         return made
     }
 }
