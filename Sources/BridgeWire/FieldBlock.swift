@@ -4,26 +4,20 @@
 /// Header or trailer fields in the order in which they came, names in lower case
 /// (RFC 9113 §8.2: "Field names MUST be converted to lowercase when constructing an HTTP/2 message").
 ///
-/// All bytes lie in one array, so that a block costs two allocations however many fields it has.
-/// Pseudo-header fields (`:path`) are fields like any other here; values are kept byte for byte.
+/// All of it lies in one array, so that a block costs one allocation however many fields it has, and is passed on with
+/// one count of references. Pseudo-header fields (`:path`) are fields like any other here; values are kept byte for byte.
 public struct FieldBlock: Sendable {
-    /// Where a field lies in ``bytes``: the value follows the name.
-    @usableFromInline
-    struct Entry: Sendable {
-        @usableFromInline var start: UInt32
-        @usableFromInline var nameLength: UInt32
-        @usableFromInline var valueLength: UInt32
+    /// The fields one after the other: the lengths of name and value, then both. What is beyond ``used`` are zeros.
+    @usableFromInline var storage: [UInt8] = []
+    @usableFromInline var used = 0
+    @usableFromInline var fieldCount = 0
 
-        @inlinable
-        init(start: UInt32, nameLength: UInt32, valueLength: UInt32) {
-            self.start = start
-            self.nameLength = nameLength
-            self.valueLength = valueLength
-        }
-    }
+    /// Before each field: two lengths of 32 bits, in the machine's order.
+    @inlinable
+    static var lengthBytes: Int { 8 }
 
-    @usableFromInline var bytes: [UInt8] = []
-    @usableFromInline var entries: [Entry] = []
+    /// What a block grows to at first: most requests and answers need no more.
+    private static let minimumRoom = 224
 
     @inlinable
     public init() {}
@@ -35,23 +29,33 @@ public struct FieldBlock: Sendable {
 
     /// The number of fields.
     @inlinable
-    public var count: Int { entries.count }
+    public var count: Int { fieldCount }
 
     @inlinable
-    public var isEmpty: Bool { entries.isEmpty }
+    public var isEmpty: Bool { fieldCount == 0 }
 
     /// The sum of names and values plus 32 bytes a field, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 §6.5.2).
     @inlinable
-    public var listSize: Int { bytes.count + 32 * entries.count }
+    public var listSize: Int { byteCount + 32 * count }
 
     /// The sum of names and values.
     @inlinable
-    public var byteCount: Int { bytes.count }
+    public var byteCount: Int { used - Self.lengthBytes * count }
 
+    /// Makes room for `fields` in all, whose names and values have `bytes` together.
     @inlinable
-    public mutating func reserveCapacity(fields: Int, bytes count: Int) {
-        entries.reserveCapacity(fields)
-        bytes.reserveCapacity(count)
+    public mutating func reserveCapacity(fields: Int, bytes: Int) {
+        let room = Self.lengthBytes * fields + bytes
+        if room > storage.count { grow(to: room) }
+    }
+
+    @usableFromInline
+    mutating func grow(to room: Int) {
+        var larger = [UInt8](repeating: 0, count: max(room, Self.minimumRoom))
+        larger.withUnsafeMutableBytes { to in
+            storage.withUnsafeBytes { from in to.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[..<used])) }
+        }
+        storage = larger
     }
 }
 
@@ -61,33 +65,41 @@ extension FieldBlock {
     /// Appends a field. ASCII letters of the name become lower case; the value is kept as it is.
     @inlinable
     public mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        let start = bytes.count
-        bytes.append(contentsOf: name)
-        bytes.append(contentsOf: value)
-        lowercase(from: start, count: name.count)
-        entries.append(
-            Entry(start: UInt32(start), nameLength: UInt32(name.count), valueLength: UInt32(value.count)))
+        appendField(name.count, value.count) { nameRoom, valueRoom in
+            for index in 0..<name.count {
+                let byte = name.load(fromByteOffset: index, as: UInt8.self)
+                nameRoom.storeBytes(of: byte &- 0x41 < 26 ? byte | 0x20 : byte, toByteOffset: index, as: UInt8.self)
+            }
+            if let base = value.baseAddress { valueRoom.copyMemory(from: base, byteCount: value.count) }
+        }
     }
 
+    /// Appends a field whose name has no upper-case letters.
+    @inlinable
+    public mutating func append(lowercaseName name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        appendField(name.count, value.count) { nameRoom, valueRoom in
+            if let base = name.baseAddress { nameRoom.copyMemory(from: base, byteCount: name.count) }
+            if let base = value.baseAddress { valueRoom.copyMemory(from: base, byteCount: value.count) }
+        }
+    }
+
+    /// Appends a field whose name is in lower case.
     @inlinable
     public mutating func append(_ name: StaticString, _ value: StaticString) {
-        name.withUTF8Buffer { name in
-            value.withUTF8Buffer { append(name: UnsafeRawBufferPointer(name), value: UnsafeRawBufferPointer($0)) }
-        }
+        append(
+            lowercaseName: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount),
+            value: UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
-    /// Appends a field whose name, which must be in lower case, is known at compile time.
+    /// Appends a field whose name is in lower case.
     @inlinable
     public mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
-        name.withUTF8Buffer { name in
-            let start = bytes.count
-            bytes.append(contentsOf: name)
-            bytes.append(contentsOf: value)
-            entries.append(
-                Entry(
-                    start: UInt32(start), nameLength: UInt32(name.count),
-                    valueLength: UInt32(bytes.count - start - name.count)))
+        let name = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        let isDone: Void? = value.withContiguousStorageIfAvailable {
+            append(lowercaseName: name, value: UnsafeRawBufferPointer($0))
         }
+        guard isDone == nil else { return }
+        ContiguousArray(value).withUnsafeBytes { append(lowercaseName: name, value: $0) }
     }
 
     @inlinable
@@ -102,58 +114,85 @@ extension FieldBlock {
 
     @inlinable
     public mutating func append(_ other: FieldBlock) {
-        other.forEach { append(name: $0, value: $1) }
+        other.forEach { append(lowercaseName: $0, value: $1) }
     }
 
+    /// Makes room for a field, which `write` fills.
     @inlinable
-    mutating func lowercase(from start: Int, count: Int) {
-        for index in start..<(start + count) where bytes[index] &- 0x41 < 26 { bytes[index] |= 0x20 }
+    mutating func appendField(
+        _ nameLength: Int, _ valueLength: Int,
+        _ write: (_ name: UnsafeMutableRawPointer, _ value: UnsafeMutableRawPointer) -> Void
+    ) {
+        let end = used + Self.lengthBytes + nameLength + valueLength
+        if end > storage.count { grow(to: max(end, 2 * storage.count)) }
+        storage.withUnsafeMutableBytes { all in
+            let start = all.baseAddress! + used
+            start.storeBytes(of: UInt32(nameLength), as: UInt32.self)
+            start.storeBytes(of: UInt32(valueLength), toByteOffset: 4, as: UInt32.self)
+            write(start + Self.lengthBytes, start + Self.lengthBytes + nameLength)
+        }
+        used = end
+        fieldCount += 1
     }
 }
 
 // MARK: - Reading
 
 extension FieldBlock {
+    /// A field in ``storage``.
+    @usableFromInline
+    struct Place {
+        @usableFromInline let name: Int
+        @usableFromInline let value: Int
+        @usableFromInline let end: Int
+
+        @inlinable
+        init(in all: UnsafeRawBufferPointer, at start: Int) {
+            name = start + FieldBlock.lengthBytes
+            value = name + Int(all.loadUnaligned(fromByteOffset: start, as: UInt32.self))
+            end = value + Int(all.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self))
+        }
+    }
+
     /// Calls `body` with each field's name and value. The pointers are valid during the call alone.
     @inlinable
     public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void)
         rethrows
     {
-        try bytes.withUnsafeBytes { all in
-            for entry in entries {
-                let start = Int(entry.start)
-                let middle = start + Int(entry.nameLength)
-                let end = middle + Int(entry.valueLength)
+        try storage.withUnsafeBytes { all in
+            var start = 0
+            while start < used {
+                let place = Place(in: all, at: start)
                 try body(
-                    UnsafeRawBufferPointer(rebasing: all[start..<middle]),
-                    UnsafeRawBufferPointer(rebasing: all[middle..<end]))
+                    UnsafeRawBufferPointer(rebasing: all[place.name..<place.value]),
+                    UnsafeRawBufferPointer(rebasing: all[place.value..<place.end]))
+                start = place.end
             }
         }
     }
 
+    /// The first field with this name.
     @inlinable
-    func index(of name: StaticString) -> Int? {
+    func place(of name: StaticString) -> Place? {
         let length = name.utf8CodeUnitCount
-        return bytes.withUnsafeBufferPointer { all in
-            for (index, entry) in entries.enumerated() where Int(entry.nameLength) == length {
-                let start = all.baseAddress! + Int(entry.start)
-                if FieldBytes.areEqual(start, name.utf8Start, length) { return index }
+        return storage.withUnsafeBytes { all in
+            var start = 0
+            while start < used {
+                let place = Place(in: all, at: start)
+                if place.value - place.name == length {
+                    let found = UnsafeRawBufferPointer(rebasing: all[place.name..<place.value])
+                    if FieldBytes.areEqual(found, name) { return place }
+                }
+                start = place.end
             }
             return nil
         }
     }
 
-    @inlinable
-    func value(at index: Int) -> ArraySlice<UInt8> {
-        let entry = entries[index]
-        let start = Int(entry.start + entry.nameLength)
-        return bytes[start..<(start + Int(entry.valueLength))]
-    }
-
     /// The value of the first field with this name, which must be in lower case.
     @inlinable
     public func first(_ name: StaticString) -> ArraySlice<UInt8>? {
-        index(of: name).map { value(at: $0) }
+        place(of: name).map { storage[$0.value..<$0.end] }
     }
 
     /// The value of the first field with this name as text, bytes that are not UTF-8 replaced.
@@ -163,7 +202,7 @@ extension FieldBlock {
     }
 
     @inlinable
-    public func contains(_ name: StaticString) -> Bool { index(of: name) != nil }
+    public func contains(_ name: StaticString) -> Bool { place(of: name) != nil }
 
     /// The fields as pairs of text, for tests, logs and cold paths.
     public var pairs: [(name: String, value: String)] {
@@ -171,62 +210,34 @@ extension FieldBlock {
         forEach { pairs.append((String(decoding: $0, as: UTF8.self), String(decoding: $1, as: UTF8.self))) }
         return pairs
     }
-}
 
-extension FieldBlock: Equatable {
-    public static func == (left: FieldBlock, right: FieldBlock) -> Bool {
-        left.bytes == right.bytes
-            && left.entries.elementsEqual(right.entries) {
-                $0.nameLength == $1.nameLength && $0.valueLength == $1.valueLength
-            }
-    }
-}
-
-extension FieldBlock: CustomStringConvertible {
-    public var description: String { pairs.map { "\($0.name): \($0.value)" }.joined(separator: "\n") }
-}
-
-/// Comparisons of raw bytes with names known at compile time.
-public enum FieldBytes {
-    @inlinable
-    static func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        for index in 0..<count where left[index] != right[index] { return false }
-        return true
-    }
-
-    /// Whether `bytes` are exactly `name`.
-    @inlinable
-    public static func areEqual(_ bytes: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
-        guard bytes.count == name.utf8CodeUnitCount else { return false }
-        guard let base = bytes.baseAddress else { return true }
-        return areEqual(base.assumingMemoryBound(to: UInt8.self), name.utf8Start, bytes.count)
-    }
-
-    /// Whether `bytes` begin with `prefix`.
-    @inlinable
-    public static func hasPrefix(_ bytes: UnsafeRawBufferPointer, _ prefix: StaticString) -> Bool {
-        guard bytes.count >= prefix.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
-        return areEqual(base.assumingMemoryBound(to: UInt8.self), prefix.utf8Start, prefix.utf8CodeUnitCount)
-    }
-}
-
-extension FieldBlock {
     /// Calls `visit` with every field's number, name and value, then `body`, with all pointers valid until it returns.
     @inlinable
     public func withFieldPointers<Result>(
         _ visit: (Int, UnsafeMutableBufferPointer<UInt8>, UnsafeMutableBufferPointer<UInt8>) -> Void,
         then body: () throws -> Result
     ) rethrows -> Result {
-        try bytes.withUnsafeBufferPointer { all in
-            let base = UnsafeMutablePointer(mutating: all.baseAddress)
-            for (index, entry) in entries.enumerated() {
-                let name = base.map { $0 + Int(entry.start) }
+        try storage.withUnsafeBytes { all in
+            var start = 0
+            for index in 0..<count {
+                let place = Place(in: all, at: start)
+                let base = UnsafeMutableRawPointer(mutating: all.baseAddress!).assumingMemoryBound(to: UInt8.self)
                 visit(
-                    index, UnsafeMutableBufferPointer(start: name, count: Int(entry.nameLength)),
-                    UnsafeMutableBufferPointer(
-                        start: name.map { $0 + Int(entry.nameLength) }, count: Int(entry.valueLength)))
+                    index, UnsafeMutableBufferPointer(start: base + place.name, count: place.value - place.name),
+                    UnsafeMutableBufferPointer(start: base + place.value, count: place.end - place.value))
+                start = place.end
             }
             return try body()
         }
     }
+}
+
+extension FieldBlock: Equatable {
+    public static func == (left: FieldBlock, right: FieldBlock) -> Bool {
+        left.storage[..<left.used] == right.storage[..<right.used]
+    }
+}
+
+extension FieldBlock: CustomStringConvertible {
+    public var description: String { pairs.map { "\($0.name): \($0.value)" }.joined(separator: "\n") }
 }

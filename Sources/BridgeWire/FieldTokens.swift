@@ -42,10 +42,10 @@ public enum FieldTokens {
 
     /// Whether `bytes` begin with `prefix` but for the case of ASCII letters; `prefix` must be in lower case.
     static func hasPrefix(_ bytes: UnsafeRawBufferPointer, ignoringCase prefix: StaticString) -> Bool {
-        guard bytes.count >= prefix.utf8CodeUnitCount else { return false }
-        for index in 0..<prefix.utf8CodeUnitCount where lowercased(bytes[index]) != prefix.utf8Start[index] {
-            return false
-        }
+        let count = prefix.utf8CodeUnitCount
+        guard bytes.count >= count, let base = bytes.baseAddress else { return count == 0 }
+        let start = base.assumingMemoryBound(to: UInt8.self)
+        for index in 0..<count where lowercased(start[index]) != prefix.utf8Start[index] { return false }
         return true
     }
 

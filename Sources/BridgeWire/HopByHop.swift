@@ -32,7 +32,7 @@ public enum HopByHop {
             guard name.first != UInt8(ascii: ":"), !isHopByHop(name) else { return }
             for excepted in names where FieldBytes.areEqual(name, excepted) { return }
             if !named.isEmpty, named.contains(String(decoding: name, as: UTF8.self)) { return }
-            target.append(name: name, value: value)
+            target.append(lowercaseName: name, value: value)
         }
     }
 

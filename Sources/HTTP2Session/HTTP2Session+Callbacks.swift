@@ -133,7 +133,8 @@ extension HTTP2Session {
             stream.fieldsAreTooLarge = true
             return
         }
-        stream.fields.append(name: name, value: value)
+        // libnghttp2 lets no upper-case letter through (RFC 9113 §8.2.1).
+        stream.fields.append(lowercaseName: name, value: value)
     }
 
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {

@@ -38,7 +38,7 @@ enum kind { GRPC_LISTENER, TCP_LISTENER, GRPC, ECHO };
 
 struct endpoint {
     enum kind kind;
-    int fd, is_waiting_for_room;
+    int fd, is_waiting_for_room, has_more; // has_more: the session was stopped because the queue is full
     nghttp2_session *session;
     struct call calls; // head of the ring of those that are open: nghttp2_session_del tells of none
     uint8_t *queue;
@@ -130,7 +130,8 @@ static int send_answer(nghttp2_session *s, nghttp2_frame *frame, const uint8_t *
 
 static ssize_t send_bytes(nghttp2_session *s, const uint8_t *bytes, size_t count, int flags, void *user) {
     struct endpoint *e = user;
-    if (e->queue_end - e->queue_start > QUEUE_BYTES) return NGHTTP2_ERR_WOULDBLOCK;
+    e->has_more = e->queue_end - e->queue_start > QUEUE_BYTES;
+    if (e->has_more) return NGHTTP2_ERR_WOULDBLOCK;
     queue(e, bytes, count);
     return (ssize_t)count;
 }
@@ -241,8 +242,12 @@ static int handle(struct endpoint *e, uint32_t events) {
             return 0;
         }
     }
-    if (e->session && nghttp2_session_send(e->session)) return 0;
-    return send_queue(e);
+    do {
+        e->has_more = 0;
+        if (e->session && nghttp2_session_send(e->session)) return 0;
+        if (!send_queue(e)) return 0;
+    } while (e->has_more && !e->is_waiting_for_room);
+    return 1;
 }
 
 static void serve(enum kind kind, const char *name) {

@@ -10,6 +10,7 @@ time of all threads of the proxy, in microseconds, divided by the requests that 
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -113,6 +114,8 @@ def main():
         raise SystemExit(f"compare: no bridge at {options.bridge}: run `make build`, or name one with --bridge")
     jobs = [job for job in JOBS if job.name in options.jobs]
     started = time.time()
+    # So that nothing is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("compare: stopped"))
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbridge-bench-"))
         build_helpers(directory)

@@ -63,7 +63,7 @@ struct NativeDialect: GRPCDialect {
     private var responseScanner: GRPCFrameScanner
 
     init(_ head: RequestHead, maxMessageBytes: Int) {
-        backContentType = head.fields.string("content-type") ?? "application/grpc"
+        backContentType = head.fields.first("content-type").map { GRPCWebContentType.native($0) } ?? "application/grpc"
         frontContentType = backContentType
         requestScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
         responseScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
@@ -83,7 +83,7 @@ struct NativeDialect: GRPCDialect {
     }
 
     mutating func responseBegan(_ head: FieldBlock) -> Bool {
-        if let type = head.string("content-type") { frontContentType = type }
+        if let type = head.first("content-type") { frontContentType = GRPCWebContentType.native(type) }
         return true
     }
 

@@ -21,43 +21,77 @@ public struct GRPCWebContentType: Equatable, Sendable {
 
     /// Reads a `content-type`, whatever its case and parameters.
     /// - Returns: `nil` if it is not gRPC-Web's.
+    @inlinable
     public static func parse(_ value: some Collection<UInt8>) -> GRPCWebContentType? {
-        let value = ContiguousArray(value)
-        return value.withUnsafeBytes { bytes in
-            // The longer name first: the other is its beginning.
-            if let suffix = suffix(bytes, after: "application/grpc-web-text") {
-                return .init(mode: .text, suffix: suffix)
-            }
-            if let suffix = suffix(bytes, after: "application/grpc-web") { return .init(mode: .binary, suffix: suffix) }
-            return nil
-        }
+        withBytes(of: value) { parse($0) }
     }
 
     /// Whether a `content-type` is native gRPC's: `application/grpc`, with or without a suffix.
-    public static func isNative(_ value: some Collection<UInt8>) -> Bool {
-        ContiguousArray(value).withUnsafeBytes { suffix($0, after: "application/grpc") != nil }
+    @inlinable
+    public static func isNative(_ value: some Collection<UInt8>) -> Bool { withBytes(of: value) { isNative($0) } }
+
+    /// Asked of every call: bytes that lie together are looked at where they are.
+    @inlinable
+    static func withBytes<Result>(
+        of value: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        value.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+            ?? ContiguousArray(value).withUnsafeBytes(body)
     }
+
+    @usableFromInline
+    static func parse(_ bytes: UnsafeRawBufferPointer) -> GRPCWebContentType? {
+        // The longer name first: the other is its beginning.
+        if let suffix = suffix(bytes, after: "application/grpc-web-text") { return .init(mode: .text, suffix: suffix) }
+        if let suffix = suffix(bytes, after: "application/grpc-web") { return .init(mode: .binary, suffix: suffix) }
+        return nil
+    }
+
+    @usableFromInline
+    static func isNative(_ bytes: UnsafeRawBufferPointer) -> Bool { suffix(bytes, after: "application/grpc") != nil }
 
     /// What stands between `name` and the parameters; `nil` if that is neither empty nor `+` and a token.
     private static func suffix(_ bytes: UnsafeRawBufferPointer, after name: StaticString) -> String? {
         guard FieldTokens.hasPrefix(bytes, ignoringCase: name) else { return nil }
-        let rest = bytes[name.utf8CodeUnitCount...].prefix { $0 != UInt8(ascii: ";") }
-        let suffix = FieldTokens.trimmed(UnsafeRawBufferPointer(rebasing: rest))
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[name.utf8CodeUnitCount...])
+        let end = rest.firstIndex(of: UInt8(ascii: ";")) ?? rest.count
+        let suffix = FieldTokens.trimmed(UnsafeRawBufferPointer(rebasing: rest[..<end]))
         guard let first = suffix.first else { return "" }
-        guard first == UInt8(ascii: "+"), FieldTokens.isToken(suffix.dropFirst()) else { return nil }
-        return String(decoding: suffix, as: UTF8.self)
+        guard first == UInt8(ascii: "+"), FieldTokens.isToken(UnsafeRawBufferPointer(rebasing: suffix[1...])) else {
+            return nil
+        }
+        return FieldBytes.areEqual(suffix, "+proto") ? "+proto" : String(decoding: suffix, as: UTF8.self)
     }
 
-    /// As it stands in a header.
+    /// As it stands in a header. Literals cost no allocation, so the suffixes that nearly all clients send have some.
     public var value: String {
-        switch mode {
-        case .binary: "application/grpc-web" + suffix
-        case .text: "application/grpc-web-text" + suffix
+        switch (mode, suffix) {
+        case (.binary, ""): "application/grpc-web"
+        case (.binary, "+proto"): "application/grpc-web+proto"
+        case (.binary, let suffix): "application/grpc-web" + suffix
+        case (.text, ""): "application/grpc-web-text"
+        case (.text, "+proto"): "application/grpc-web-text+proto"
+        case (.text, let suffix): "application/grpc-web-text" + suffix
         }
     }
 
     /// What the back-end is sent: `application/grpc` with the same suffix.
-    public var native: String { "application/grpc" + suffix }
+    public var native: String {
+        switch suffix {
+        case "": "application/grpc"
+        case "+proto": "application/grpc+proto"
+        default: "application/grpc" + suffix  // any other suffix is as good
+        }
+    }
+
+    /// The text of a native content type, without an allocation for those that nearly all send.
+    public static func native(_ value: ArraySlice<UInt8>) -> String {
+        value.withUnsafeBytes { bytes in
+            if FieldBytes.areEqual(bytes, "application/grpc") { return "application/grpc" }
+            if FieldBytes.areEqual(bytes, "application/grpc+proto") { return "application/grpc+proto" }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
 
     /// What the client is answered: the kind of its request, or text where its `Accept` begins with that.
     public func response(accept: ArraySlice<UInt8>?) -> GRPCWebContentType {

@@ -62,7 +62,11 @@ class Calls:
         for name, value in self.call.fields.items():
             arguments += ["-H", f"{name}: {value}"]
         calls_before = self.bench.backend.calls
-        done = subprocess.run([*map(str, arguments), self.call.url], capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                [*map(str, arguments), self.call.url], capture_output=True, text=True, check=False, timeout=2 * DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            raise Wrong(f"h2load hangs: {(error.stdout or b'').decode()[-300:]}") from error
         if done.returncode:
             raise Wrong(f"h2load ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}")
         self._check(count, done.stdout, self.bench.backend.calls - calls_before)
