@@ -71,7 +71,7 @@ public struct ListenerTLS: Sendable, Equatable {
 public struct ListenerLimits: Sendable, Equatable {
     public var maxConnections = 10_000
     public var maxHeaderBytes = 16 * 1024
-    /// From accept (or the end of the last request) to a whole request head, TLS handshake included; nil is off.
+    /// From accept to the first whole request head, TLS handshake included; nil is off.
     public var headerTimeout: Duration? = .seconds(10)
     /// A connection with no request in flight is closed after this; nil is off.
     public var idleTimeout: Duration? = .seconds(300)

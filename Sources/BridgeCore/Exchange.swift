@@ -213,7 +213,8 @@ extension Exchange: WheelTimerTarget {
         }
         guard worker.now - lastActivity < idleAfter else {
             let seconds = Double(idleAfter.nanoseconds) / 1e9
-            let reason = "no byte in either direction for \(seconds) s (timeouts.idle)"
+            let key = route.config.backend.protocol == .udp ? "udp.idle" : "timeouts.idle"
+            let reason = "no byte in either direction for \(seconds) s (\(key))"
             fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address))
             return
         }

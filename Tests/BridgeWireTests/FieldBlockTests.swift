@@ -8,7 +8,8 @@ import Testing
     @Test func namesBecomeLowerCaseAndValuesStay() {
         // RFC 9113 §8.2: "Field names MUST be converted to lowercase when constructing an HTTP/2 message."
         var block = FieldBlock()
-        block.append("X-Mixed@[`{Case", "Some Value")
+        let name: String = "X-Mixed@[`{Case"
+        block.append(name, "Some Value" as String)
         #expect(block.pairs.map(\.name) == ["x-mixed@[`{case"])
         #expect(block.string("x-mixed@[`{case") == "Some Value")
     }

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import random
 import threading
+import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -47,6 +48,7 @@ def bridge(start_bridge, make_config, tcp_ack, tcp_echo, sinks, scripted_tcp, do
         route("/protocols", tcp_ack.port, websocket={"subprotocols": ["binary", "chat"]}),
         route("/small", tcp_echo.port, websocket={"maxMessageBytes": "1KiB"}),
         route("/pinged", scripted_tcp.port, websocket={"pingInterval": "200ms", "pongTimeout": "500ms"}),
+        route("/pinged-often", scripted_tcp.port, websocket={"pingInterval": "500ms", "pongTimeout": "3s"}),
         route("/idle", scripted_tcp.port, timeouts={"idle": "500ms"}),
         {"match": {"protocol": "grpc-web", "path": "/grpc"}, "backend": f"grpc://127.0.0.1:{down}"},
     ]))
@@ -294,6 +296,17 @@ def test_a_client_that_answers_pings_stays(open_socket, scripted_tcp):
         socket.send(PONG, frame.payload)
     socket.send(BINARY, b"still here")
     assert back.receive() == b"still here"
+
+
+def test_the_time_for_an_answer_does_not_delay_the_next_ping(open_socket, scripted_tcp):
+    socket = open_socket("/pinged-often")
+    scripted_tcp.take()
+    begin = time.monotonic()
+    for _ in range(4):
+        frame = socket.read()
+        assert frame.opcode == PING
+        socket.send(PONG, frame.payload)
+    assert 1.5 < time.monotonic() - begin < 8, "four pings, half a second apart"
 
 
 def test_a_client_that_is_silent_after_a_ping_is_closed(open_socket, scripted_tcp):

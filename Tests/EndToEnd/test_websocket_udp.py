@@ -8,7 +8,7 @@ import pytest
 
 from support.library import Client
 from support.waiting import DEADLINE, PATIENCE, wait_until
-from support.websocket import BINARY, CLOSE, Refused, WebSocket, close_payload
+from support.websocket import BINARY, CLOSE, PING, PONG, Refused, WebSocket, close_payload
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,14 @@ def slow_back():
 
 @pytest.fixture(scope="module")
 def bridge(start_bridge, make_config, udp_ack, udp_echo, udp_peer, closed_udp_port, slow_back):
-    def route(path, port, **udp):
+    def route(path, port, ping="off", **udp):
         return {"match": {"protocol": "websocket", "path": path}, "backend": f"udp://127.0.0.1:{port}", "udp": udp,
-                "websocket": {"allowOrigins": ["*"], "pingInterval": "off"}}
+                "websocket": {"allowOrigins": ["*"], "pingInterval": ping}}
     return start_bridge(make_config([
         route("/ack", udp_ack.port), route("/echo", udp_echo.port), route("/peer", udp_peer.port),
         route("/small", udp_echo.port, maxDatagramBytes=512),
         route("/idle", udp_echo.port, idle="400ms"),
+        route("/pinged", udp_echo.port, ping="200ms", idle="1s"),
         route("/few", udp_echo.port, maxSessions=2, maxSessionsPerClient=16),
         route("/few-a-client", udp_echo.port, maxSessionsPerClient=2),
         route("/refused", closed_udp_port),
@@ -138,7 +139,17 @@ def test_a_silent_session_ends(open_socket):
     socket = open_socket("/idle")
     assert exchange(socket, b"x") == b"x"
     _, close = socket.read_until_close()
-    assert close is not None and close.code in (1000, 1001, 1008) and "idle" in close.reason.lower(), close
+    assert close is not None and close.code in (1000, 1001, 1008) and "udp.idle" in close.reason, close
+
+
+def test_pongs_do_not_keep_a_session_without_datagrams(open_socket):
+    socket = open_socket("/pinged")
+    pings = 0
+    while (frame := socket.read()).opcode == PING:
+        pings += 1
+        assert pings < 50, "the session does not end"
+        socket.send(PONG, frame.payload)
+    assert pings and frame.opcode == CLOSE and "udp.idle" in frame.reason, frame
 
 
 def refuses(open_socket, path):

@@ -87,7 +87,8 @@ final class WebSocketLeg {
             // its pongs gets no more of them.
             if phase == .open, stream.isWritable { write(.pong, payload) }
         case .pong:
-            exchange.noteActivity()
+            // A datagram session ends when no datagram comes, however lively the client's connection is.
+            if !wantsMessages { exchange.noteActivity() }
         case .close(let code, let reason):
             clientClosed(code, reason)
         }

@@ -14,17 +14,20 @@ final class WebSocketPinger: WheelTimerTarget {
     private let timeout: TimeAmount?
     private let tell: (Event) -> Void
     private var timer: WheelTimer?
-    private var isWaiting = false
+    private var nextPing: NIODeadline
+    /// When the first ping that nothing followed must have been answered.
+    private var answerDue: NIODeadline?
 
     init(_ worker: Worker, interval: Duration, timeout: Duration?, tell: @escaping (Event) -> Void) {
         self.worker = worker
         self.interval = TimeAmount(interval)
         self.timeout = timeout.map { TimeAmount($0) }
         self.tell = tell
-        arm(self.interval)
+        nextPing = worker.now + self.interval
+        arm()
     }
 
-    func heard() { isWaiting = false }
+    func heard() { answerDue = nil }
 
     func stop() {
         timer?.cancel()
@@ -32,26 +35,19 @@ final class WebSocketPinger: WheelTimerTarget {
     }
 
     func timerFired(_ timer: WheelTimer) {
-        guard !isWaiting else {
+        let now = worker.now
+        if let answerDue, answerDue <= now {
             self.timer = nil
             return tell(.silent)
         }
-        // Half of the cycle waits for the answer, the rest until the next ping.
-        if let timeout, !hasJustPinged {
-            hasJustPinged = true
-            isWaiting = true
-            arm(timeout)
-            return tell(.sendPing)
-        }
-        guard timeout == nil else {
-            hasJustPinged = false
-            return arm(interval)
-        }
-        arm(interval)
+        guard nextPing <= now else { return arm() }
+        nextPing = now + interval
+        if answerDue == nil { answerDue = timeout.map { now + $0 } }
+        arm()
         tell(.sendPing)
     }
 
-    private var hasJustPinged = false
-
-    private func arm(_ amount: TimeAmount) { timer = worker.timers.schedule(at: worker.now + amount, self) }
+    private func arm() {
+        timer = worker.timers.schedule(at: min(nextPing, answerDue ?? nextPing), self)
+    }
 }
