@@ -22,7 +22,8 @@ public struct CORSPolicy: Sendable {
 
     /// Whether a request is a preflight: OPTIONS with an Origin and what it asks for.
     public static func isPreflight(_ head: RequestHead) -> Bool {
-        head.method == .options && head.fields.contains("origin") && head.fields.contains("access-control-request-method")
+        head.method == .options && head.fields.contains("origin")
+            && head.fields.contains("access-control-request-method")
     }
 
     /// The request's origin, if the policy lets it in.

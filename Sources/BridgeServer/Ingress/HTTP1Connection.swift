@@ -87,7 +87,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     private func arm(_ duration: Duration?) {
         timer?.cancel()
-        timer = duration.map { worker.timers.schedule(at: .now() + TimeAmount($0), self) }
+        timer = duration.map { worker.timers.schedule(at: worker.eventLoop.now + TimeAmount($0), self) }
     }
 
     // MARK: Inbound
@@ -305,7 +305,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
             self.context?.close(mode: .output, promise: nil)
         }
         timer?.cancel()
-        timer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
+        timer = worker.timers.schedule(at: worker.eventLoop.now + Self.lingerTime, self)
         readIfWanted()
     }
 }
