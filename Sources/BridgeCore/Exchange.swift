@@ -24,6 +24,7 @@ public final class Exchange {
     private var held = HeldBytes()
     private var heldTrailers: FieldBlock?
     private var lastAddress: String?
+    private var lastDropped = 0
     private var isBackWaiting = false
 
     private var deadlineTimer: WheelTimer?
@@ -52,6 +53,9 @@ public final class Exchange {
 
     /// The back-end's address, once known.
     public var backAddress: String? { back?.address ?? lastAddress }
+
+    /// Messages of the back-end that were dropped because the client was slow.
+    public var dropped: Int { back?.dropped ?? lastDropped }
 
     // MARK: Commands of the front leg
 
@@ -196,6 +200,7 @@ public final class Exchange {
         _ = held.removeAll()
         let back = back
         lastAddress = back?.address
+        lastDropped = back?.dropped ?? 0
         self.back = nil
         front = nil
         switch end {

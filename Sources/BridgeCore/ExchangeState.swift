@@ -31,8 +31,9 @@ struct ExchangeState {
     }
 
     mutating func frontBody() -> OnFrontBody {
+        guard !hasFrontEnded else { return .drop }
         switch phase {
-        case .open: return hasFrontEnded ? .drop : .forward
+        case .open: return .forward
         case .idle, .opening: return .hold
         case .closed: return .drop
         }

@@ -44,6 +44,8 @@ public protocol BackLeg: AnyObject {
     var staysOpenAfterEnd: Bool { get }
     /// The back-end's address once it is known, for logs and errors.
     var address: String? { get }
+    /// Messages that were dropped because the client was slow.
+    var dropped: Int { get }
     /// Reaches for the back-end; `exchange` hears of it by ``Exchange/backOpened(_:)`` or ``Exchange/backFailed(_:)``.
     func open(_ exchange: Exchange)
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags)
@@ -55,6 +57,11 @@ public protocol BackLeg: AnyObject {
     func cancel()
     /// All that was delivered so far was taken by the client's side.
     func taken()
+}
+
+extension BackLeg {
+    /// Most protocols stop the back-end instead.
+    public var dropped: Int { 0 }
 }
 
 /// One HTTP request and its response as the ingress carries it, over HTTP/1.1 or a stream of HTTP/2.

@@ -44,7 +44,8 @@ public final class TimerWheel {
     private var slots: [WheelTimer?] = Array(repeating: nil, count: slotCount)
     /// The step up to which all slots have been looked at.
     private var done: Int64
-    private var count = 0
+    /// Timers that are armed.
+    private(set) var count = 0
     private var scheduled: Scheduled<Void>?
     private var scheduledStep = Int64.max
 
@@ -52,7 +53,7 @@ public final class TimerWheel {
     init(eventLoop: any EventLoop, onTick: @escaping () -> Void) {
         self.eventLoop = eventLoop
         self.onTick = onTick
-        done = Int64(NIODeadline.now().uptimeNanoseconds) / Self.step
+        done = Self.step(at: eventLoop.now)
     }
 
     /// Arms a timer. `target` is kept alive until it fires or is cancelled.
@@ -62,12 +63,12 @@ public final class TimerWheel {
         return timer
     }
 
-    private func dueStep(_ timer: WheelTimer) -> Int64 {
-        Int64(clamping: timer.deadline.uptimeNanoseconds) / Self.step + 1
-    }
+    private static func step(at time: NIODeadline) -> Int64 { Int64(clamping: time.uptimeNanoseconds) / step }
+
+    private func dueStep(_ timer: WheelTimer) -> Int64 { Self.step(at: timer.deadline) + 1 }
 
     private func link(_ timer: WheelTimer) {
-        if count == 0 { done = max(done, Int64(NIODeadline.now().uptimeNanoseconds) / Self.step - 1) }
+        if count == 0 { done = max(done, Self.step(at: eventLoop.now) - 1) }
         let due = min(max(dueStep(timer), done + 1), done + Int64(Self.slotCount) - 1)
         let slot = Int(due % Int64(Self.slotCount))
         timer.slot = slot
@@ -100,7 +101,7 @@ public final class TimerWheel {
         scheduledStep = .max
         scheduled = nil
         onTick()
-        let now = Int64(NIODeadline.now().uptimeNanoseconds) / Self.step
+        let now = Self.step(at: eventLoop.now)
         while done < now, count > 0 {
             done += 1
             var timer = slots[Int(done % Int64(Self.slotCount))]

@@ -18,7 +18,7 @@ final class AccessLines: WheelTimerTarget {
         if text.utf8.count >= Self.batchBytes {
             flush()
         } else if timer == nil {
-            timer = worker.timers.schedule(at: .now() + Self.interval, self)
+            timer = worker.timers.schedule(at: worker.eventLoop.now + Self.interval, self)
         }
     }
 

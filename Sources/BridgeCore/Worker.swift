@@ -18,7 +18,7 @@ public final class Worker {
     public let accessLog: AccessLog?
     public private(set) var timers: TimerWheel!
     /// The time of the event that is being handled; brought up to date once a read, not once a call.
-    public private(set) var now = NIODeadline.now()
+    public private(set) var now: NIODeadline
     public var random = SystemRandomNumberGenerator()
     public private(set) var isDraining = false
 
@@ -31,11 +31,12 @@ public final class Worker {
         self.index = index
         self.logger = logger
         self.accessLog = accessLog
+        now = eventLoop.now
         timers = TimerWheel(eventLoop: eventLoop) { [unowned self] in refreshClock() }
     }
 
     /// Called where an event comes in from the outside.
-    public func refreshClock() { now = .now() }
+    public func refreshClock() { now = eventLoop.now }
 
     /// Sees that `connection` is flushed once, after all events of this tick were handled. A connection marks itself
     /// once and again only after it was flushed.

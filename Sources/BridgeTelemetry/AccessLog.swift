@@ -18,11 +18,13 @@ public struct AccessRecord: Sendable {
     public var back: String
     public var bytesIn: Int
     public var bytesOut: Int
+    /// Messages for the client that were dropped because it was slow.
+    public var dropped: Int
     public var duration: Duration
 
     public init(
         route: String, front: String, client: String, path: String, status: String, failure: String, back: String,
-        bytesIn: Int, bytesOut: Int, duration: Duration
+        bytesIn: Int, bytesOut: Int, dropped: Int = 0, duration: Duration
     ) {
         self.route = route
         self.front = front
@@ -33,6 +35,7 @@ public struct AccessRecord: Sendable {
         self.back = back
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
+        self.dropped = dropped
         self.duration = duration
     }
 }
@@ -63,6 +66,7 @@ public final class AccessLog: Sendable {
         line.add("back.address", record.back.isEmpty ? "-" : record.back)
         line.add("bytes.in", record.bytesIn)
         line.add("bytes.out", record.bytesOut)
+        if record.dropped > 0 { line.add("messages.dropped", record.dropped) }
         line.add("duration.us", Int(record.duration / .microseconds(1)))
         return line.finish()
     }

@@ -9,10 +9,11 @@ import Testing
 @Suite struct CertificateCheckTests {
     private static let day: Int64 = 86_400
 
-    @Test(arguments: [
-        (-1, "has expired"), (0, "has expired"), (1, "expires in 0 days"), (13 * day, "expires in 13 days"),
-        (14 * day - 1, "expires in 13 days"), (14 * day, nil), (400 * day, nil),
-    ] as [(Int64, String?)])
+    @Test(
+        arguments: [
+            (-1, "has expired"), (0, "has expired"), (1, "expires in 0 days"), (13 * day, "expires in 13 days"),
+            (14 * day - 1, "expires in 13 days"), (14 * day, nil), (400 * day, nil),
+        ] as [(Int64, String?)])
     func aCertificateWithLessThanFourteenDaysLeftIsWarnedOf(left: Int64, text: String?) {
         #expect(CertificateCheck.expiry(notAfter: 1_800_000_000 + left, now: 1_800_000_000) == text)
     }

@@ -77,7 +77,7 @@ final class TCPBackLeg: BackLeg {
         case .open:
             finish(nil)
             phase = .lingering
-            lingerTimer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
+            lingerTimer = worker.timers.schedule(at: worker.eventLoop.now + Self.lingerTime, self)
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
         case .dialling: phase = .closed

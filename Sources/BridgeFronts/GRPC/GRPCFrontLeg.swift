@@ -112,7 +112,7 @@ final class GRPCFrontLeg<Dialect: GRPCDialect> {
                 path: String(decoding: request.head.path, as: UTF8.self), status: code,
                 failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
                 bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
-                duration: .nanoseconds((NIODeadline.now() - startedAt).nanoseconds)))
+                duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }
 

@@ -194,8 +194,8 @@ final class WebSocketLeg {
                 route: request.route.name, front: "websocket", client: request.head.connection.client,
                 path: String(decoding: request.head.path, as: UTF8.self), status: String(closeCode),
                 failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
-                duration: .nanoseconds((NIODeadline.now() - startedAt).nanoseconds)))
+                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut, dropped: exchange.dropped,
+                duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }
 

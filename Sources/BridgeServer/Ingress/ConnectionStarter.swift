@@ -32,7 +32,7 @@ final class ConnectionStarter: ChannelInboundHandler, RemovableChannelHandler {
         self.context = context
         ingress.opened(self)
         if let time = ingress.listener.limits.headerTimeout {
-            timer = ingress.worker.timers.schedule(at: .now() + TimeAmount(time), self)
+            timer = ingress.worker.timers.schedule(at: ingress.worker.eventLoop.now + TimeAmount(time), self)
         }
     }
 

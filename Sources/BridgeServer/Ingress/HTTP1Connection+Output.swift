@@ -110,7 +110,7 @@ extension HTTP1Connection {
             self.context?.close(mode: .output, promise: nil)
         }
         timer?.cancel()
-        timer = worker.timers.schedule(at: .now() + Self.lingerTime, self)
+        timer = worker.timers.schedule(at: worker.eventLoop.now + Self.lingerTime, self)
         readIfWanted()
     }
 }

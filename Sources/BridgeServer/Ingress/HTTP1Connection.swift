@@ -82,7 +82,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     func arm(_ duration: Duration?) {
         timer?.cancel()
-        timer = duration.map { worker.timers.schedule(at: .now() + TimeAmount($0), self) }
+        timer = duration.map { worker.timers.schedule(at: worker.eventLoop.now + TimeAmount($0), self) }
     }
 
     // MARK: Inbound

@@ -18,11 +18,12 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var isDirty = false
     private var isDraining = false
     private var idleTimer: WheelTimer?
-    private var lastActivity = NIODeadline.now()
+    private var lastActivity: NIODeadline
 
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
         self.info = info
+        lastActivity = ingress.worker.eventLoop.now
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
         options.maxHeaderListSize = UInt32(clamping: ingress.listener.limits.maxHeaderBytes)

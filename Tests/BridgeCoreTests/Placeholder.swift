@@ -1,2 +1,0 @@
-// rtbridge: to be filled.
-// SPDX-License-Identifier: Apache-2.0
