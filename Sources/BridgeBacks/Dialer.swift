@@ -80,7 +80,7 @@ struct Dialer {
             return Failure(.resolveFailed, .back, .resolve, "the name does not resolve", address: address)
         case let error as IOError:
             return Failure(.connectFailed, .back, .connect, Errno.text(error), address: address)
-        case is SocketAddressError:
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
             return Failure(.resolveFailed, .back, .resolve, "the name does not resolve", address: address)
         default:
             return Failure(.connectFailed, .back, .connect, String(describing: error), address: address)

@@ -20,7 +20,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
     private static let greetingTime = TimeAmount.seconds(20)  // gRPC connection-backoff.md: MIN_CONNECT_TIMEOUT
 
     private let connector: GRPCConnector
-    private let session: HTTP2Session
+    let session: HTTP2Session
     private var output = HTTP2Output()
     private var context: ChannelHandlerContext?
     private var phase = Phase.connecting
@@ -58,7 +58,12 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     func open(_ fields: FieldBlock, _ delegate: any HTTP2StreamDelegate) -> HTTP2Stream? {
         guard phase == .ready else { return nil }
-        return session.open(fields, endStream: false, delegate: delegate)
+        guard let stream = session.open(fields, endStream: false, delegate: delegate) else {
+            // RFC 9113 §5.1.1: a client whose stream identifiers are used up "can establish a new connection".
+            leave()
+            return nil
+        }
+        return stream
     }
 
     func closeWhenIdle() {

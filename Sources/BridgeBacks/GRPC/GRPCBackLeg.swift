@@ -47,17 +47,15 @@ final class GRPCBackLeg: BackLeg {
     /// A connection is there.
     func start(on connection: GRPCBackConnection) {
         guard let exchange, phase == .waiting else { return }
-        self.connection = connection
         address = connection.address
         var fields = exchange.request
         if let deadline = exchange.deadline {
             let rest = Duration.nanoseconds((deadline - exchange.worker.now).nanoseconds)
             fields.append("grpc-timeout", GRPCTimeout.encode(rest).utf8)
         }
-        guard let stream = connection.open(fields, self) else {
-            let reason = "the connection takes no more streams"
-            return end { $0.backFailed(Failure(.refused, .back, .http2, reason, address: address)) }
-        }
+        // A connection that takes no more streams has left the connector: there is another one, or there will be.
+        guard let stream = connection.open(fields, self) else { return connector.acquire(self) }
+        self.connection = connection
         self.stream = stream
         phase = .asked
         exchange.backReady()

@@ -17,7 +17,7 @@ public final class GRPCConnector: BackConnector {
 
     let dialer: Dialer
     private var turn: EndpointTurn
-    private var connections: [GRPCBackConnection] = []
+    private(set) var connections: [GRPCBackConnection] = []
     private var waiting = CircularBuffer<GRPCBackLeg>()
     private var isDialling = false
     private var backoff: Backoff

@@ -10,14 +10,10 @@ import NIOCore
 /// the back-end, through TCP's own window.
 ///
 /// ```
-/// dialling ──▶ open ──(exchange detaches: FIN, then at most `lingerTime` for the peer's)──▶ lingering ──▶ closed
+/// dialling ──▶ open ──(exchange detaches: last bytes, FIN, then the linger time)──▶ lingering ──▶ closed
 ///     └─────────┴──────────────────────────(cancel, error)──────────────────────────────────────────────▶
 /// ```
 final class TCPBackLeg: BackLeg {
-    /// How long the connection is kept, after nobody listens any more, for the back-end to take the last bytes.
-    /// Closing at once could turn into a reset that destroys them (RFC 9293 §3.10.4).
-    static let lingerTime = TimeAmount.seconds(5)
-
     private enum Phase { case dialling, open, lingering, closed }
 
     private let connector: TCPConnector
@@ -67,17 +63,22 @@ final class TCPBackLeg: BackLeg {
         // The end is sent once everything before it was: closing the output earlier would drop it.
         channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
             hasSentEnd = true
+            if phase == .lingering { arm(connector.lingerTime) }
             if hasPeerEnded { channel.close(promise: nil) } else { channel.close(mode: .output, promise: nil) }
         }
     }
 
     func detach() {
+        let idle = exchange?.route.config.timeouts.idle
         exchange = nil
         switch phase {
         case .open:
             finish(nil)
+            // The end may have gone out at once, and the connection with it.
+            guard phase == .open else { return }
             phase = .lingering
-            lingerTimer = worker.timers.schedule(at: worker.eventLoop.now + Self.lingerTime, self)
+            // A back-end that takes the last bytes slowly has as long for them as an idle session.
+            arm(hasSentEnd ? connector.lingerTime : idle.map { TimeAmount($0) })
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
         case .dialling: phase = .closed
@@ -97,6 +98,11 @@ final class TCPBackLeg: BackLeg {
         guard isWaitingForTake else { return }
         isWaitingForTake = false
         if !isInRead { channel?.read() }
+    }
+
+    private func arm(_ time: TimeAmount?) {
+        lingerTimer?.cancel()
+        lingerTimer = time.map { worker.timers.schedule(at: worker.eventLoop.now + $0, self) }
     }
 
     // MARK: Events of the connection

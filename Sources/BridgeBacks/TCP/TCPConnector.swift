@@ -8,9 +8,13 @@ import NIOCore
 /// Makes a ``TCPBackLeg`` for each session; endpoints take turns.
 public final class TCPConnector: BackConnector {
     let dialer: Dialer
+    let lingerTime: TimeAmount
     private var turn: EndpointTurn
 
-    public init(backend: Backend, worker: Worker) {
+    /// - Parameter lingerTime: how long a connection whose end was sent is kept for the back-end's own end. Closing at
+    ///   once could turn into a reset that destroys what the back-end has not read yet (RFC 9293 §3.10.4).
+    public init(backend: Backend, worker: Worker, lingerTime: TimeAmount = .seconds(5)) {
+        self.lingerTime = lingerTime
         dialer = Dialer(backend: backend, worker: worker)
         turn = EndpointTurn(backend.endpoints, start: worker.index)
     }

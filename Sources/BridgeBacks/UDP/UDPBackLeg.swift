@@ -11,10 +11,11 @@ import NIOCore
 final class UDPBackLeg: BackLeg {
     private let connector: UDPConnector
     private var exchange: Exchange?
-    private var channel: (any Channel)?
+    private(set) var channel: (any Channel)?
     private var queue = CircularBuffer<ByteBuffer>()
     private var options = UDPOptions()
     private var isWaitingForTake = false
+    private var isPassing = false
     private var isDirty = false
     private var isClosed = false
     private var client: String?
@@ -72,6 +73,10 @@ final class UDPBackLeg: BackLeg {
 
     func taken() {
         isWaitingForTake = false
+        // Said from within `pass`: the loop below goes on, where a call for each datagram would go deeper and deeper.
+        guard !isPassing else { return }
+        isPassing = true
+        defer { isPassing = false }
         while !isWaitingForTake, let datagram = queue.popFirst() { pass(datagram) }
     }
 
@@ -88,7 +93,7 @@ final class UDPBackLeg: BackLeg {
         channel.read()
     }
 
-    fileprivate func received(_ datagram: ByteBuffer) {
+    func received(_ datagram: ByteBuffer) {
         worker.refreshClock()
         guard datagram.readableBytes <= options.maxDatagramBytes else {
             let limit = "a datagram is longer than \(options.maxDatagramBytes) bytes (udp.maxDatagramBytes)"
@@ -115,6 +120,13 @@ final class UDPBackLeg: BackLeg {
     fileprivate func failed(_ error: any Error) {
         worker.refreshClock()
         let reason = (error as? IOError).map(Errno.text) ?? String(describing: error)
+        end { $0.backFailed(Failure(.refused, .back, .body, reason, address: address)) }
+    }
+
+    /// The socket closed by itself, as it does where a datagram cannot be sent. An error that was read came before.
+    fileprivate func lost() {
+        worker.refreshClock()
+        let reason = "a datagram could not be sent: nobody listens there, or there is no way"
         end { $0.backFailed(Failure(.refused, .back, .body, reason, address: address)) }
     }
 
@@ -158,4 +170,5 @@ private final class UDPBackHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data).data) }
     func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { leg.failed(error) }
+    func channelInactive(context: ChannelHandlerContext) { leg.lost() }
 }

@@ -43,27 +43,40 @@ public final class UDPConnector: BackConnector {
         to endpoint: Address, maximumBytes: Int, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
+        let worker = worker
+        resolve(endpoint).assumeIsolated().flatMap { address in
+            Self.bootstrap(worker, maximumBytes, handler).connect(to: address)
+        }.whenComplete { result in
+            worker.refreshClock()
+            done(result.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
+        }
+    }
+
+    private static func bootstrap(
+        _ worker: Worker, _ maximumBytes: Int, _ handler: some ChannelInboundHandler
+    ) -> DatagramBootstrap {
         let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
-        let bootstrap = DatagramBootstrap(group: worker.eventLoop)
+        return DatagramBootstrap(group: worker.eventLoop)
             .channelOption(.autoRead, value: false)
             // One byte more than allowed, so that a longer datagram shows.
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: maximumBytes + 1))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
             }
-        let connected: EventLoopFuture<any Channel>
+    }
+}
+
+extension UDPConnector {
+    /// A bootstrap for datagrams would ask the resolver on the event loop, and all its sessions would wait.
+    private func resolve(_ endpoint: Address) -> EventLoopFuture<SocketAddress> {
         switch endpoint {
         case .host(let host, let port):
             if let address = try? SocketAddress(ipAddress: host, port: port) {
-                connected = bootstrap.connect(to: address)
-            } else {
-                connected = bootstrap.connect(host: host, port: port)
+                return worker.eventLoop.makeSucceededFuture(address)
             }
-        }
-        let worker = worker
-        connected.assumeIsolated().whenComplete { result in
-            worker.refreshClock()
-            done(result.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
+            return NIOThreadPool.singleton.runIfActive(eventLoop: worker.eventLoop) {
+                try SocketAddress.makeAddressResolvingHost(host, port: port)
+            }
         }
     }
 }
