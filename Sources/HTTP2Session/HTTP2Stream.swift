@@ -26,6 +26,8 @@ public final class HTTP2Stream {
 
     unowned(unsafe) let session: HTTP2Session
     var output = ByteBuffer()
+    /// Whether ``output`` is one of the event loop's, and goes back there.
+    private var isOutputBorrowed = false
     var trailers: FieldBlock?
     var sending = Sending.idle
     var isDeferred = false
@@ -67,8 +69,13 @@ public final class HTTP2Stream {
     public func write(_ bytes: ByteBuffer) {
         guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }
         if output.readableBytes == 0, bytes.readableBytes >= 4096 {
+            releaseOutput()
             output = bytes
         } else {
+            if output.capacity == 0 {
+                output = session.buffers.take()
+                isOutputBorrowed = true
+            }
             if output.readerIndex > 64 * 1024 { output.discardReadBytes() }
             output.writeImmutableBuffer(bytes)
         }
@@ -96,7 +103,7 @@ public final class HTTP2Stream {
     public func reset(_ code: HTTP2ErrorCode) {
         guard !isClosed, !(peerEnded && sending == .finished) else { return }
         sending = .finished
-        output = ByteBuffer()
+        releaseOutput()
         session.submitReset(self, code)
     }
 
@@ -112,10 +119,19 @@ public final class HTTP2Stream {
         session.resumeData(self)
     }
 
+    /// Drops what is queued.
+    func releaseOutput() {
+        var buffer = ByteBuffer()
+        swap(&buffer, &output)
+        guard isOutputBorrowed else { return }
+        isOutputBorrowed = false
+        session.buffers.giveBack(buffer)
+    }
+
     /// Called as bytes leave.
     func drained() {
         if output.readableBytes == 0 {
-            if output.capacity > 16 * 1024 { output = ByteBuffer() } else { output.clear() }
+            if isOutputBorrowed, output.capacity <= 16 * 1024 { output.clear() } else { releaseOutput() }
         }
         if isAboveWatermark, output.readableBytes < Self.lowWatermark {
             isAboveWatermark = false

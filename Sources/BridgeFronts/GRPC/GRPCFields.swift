@@ -23,13 +23,18 @@ enum GRPCFields {
         return fields
     }
 
-    private static let requestOnly: [StaticString] = ["host", "expect", "content-type", "content-length", "grpc-timeout"]
+    private static let requestOnly: [StaticString] = [
+        "host", "expect", "content-type", "content-length", "grpc-timeout",
+    ]
 
     /// Copies what the back-end says to the client: metadata in order, without what describes its own message or
     /// policy. Its CORS fields are replaced by the route's, not doubled.
     static func copyResponse(_ from: FieldBlock, into fields: inout FieldBlock, keepsEncoding: Bool = true) {
         HopByHop.copy(from: from, into: &fields, except: keepsEncoding ? responseOnly : responseOnlyAndEncoding)
     }
+
+    /// What ``copyResponse(_:into:keepsEncoding:)`` copies; the very block where that is all of it, as of most trailers.
+    static func response(_ from: FieldBlock) -> FieldBlock { HopByHop.endToEnd(from, except: responseOnly) }
 
     private static let responseOnly: [StaticString] = [
         "content-type", "content-length", "access-control-allow-origin", "access-control-allow-credentials",
