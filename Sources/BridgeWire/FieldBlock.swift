@@ -51,11 +51,11 @@ public struct FieldBlock: Sendable {
 
     @usableFromInline
     mutating func grow(to room: Int) {
-        var larger = [UInt8](repeating: 0, count: max(room, Self.minimumRoom))
-        larger.withUnsafeMutableBytes { to in
-            storage.withUnsafeBytes { from in to.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[..<used])) }
+        storage = [UInt8](unsafeUninitializedCapacity: max(room, Self.minimumRoom)) { larger, count in
+            _ = larger[..<used].initialize(fromContentsOf: storage[..<used])
+            larger[used...].initialize(repeating: 0)
+            count = larger.count
         }
-        storage = larger
     }
 }
 

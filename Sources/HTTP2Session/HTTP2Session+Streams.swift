@@ -27,7 +27,7 @@ extension HTTP2Session {
         stream.isClosed = true
         nghttp2_session_set_stream_user_data(session, stream.id, nil)
         unlink(stream)
-        stream.output = ByteBuffer()
+        stream.releaseOutput()
         let delegate = stream.delegate
         stream.delegate = nil
         delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)

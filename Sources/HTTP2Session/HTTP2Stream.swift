@@ -26,6 +26,8 @@ public final class HTTP2Stream {
 
     unowned(unsafe) let session: HTTP2Session
     var output = ByteBuffer()
+    /// Whether ``output`` is one of the event loop's, and goes back there.
+    private var isOutputBorrowed = false
     var trailers: FieldBlock?
     var sending = Sending.idle
     var isDeferred = false
@@ -71,8 +73,13 @@ public final class HTTP2Stream {
     public func write(_ bytes: ByteBuffer) {
         guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }
         if output.readableBytes == 0, bytes.readableBytes >= 4096 {
+            releaseOutput()
             output = bytes
         } else {
+            if output.capacity == 0 {
+                output = session.buffers.take()
+                isOutputBorrowed = true
+            }
             if output.readerIndex > 64 * 1024 { output.discardReadBytes() }
             output.writeImmutableBuffer(bytes)
         }
@@ -101,7 +108,11 @@ public final class HTTP2Stream {
         // RFC 9113 §5.1: a stream that both sides have ended is closed; the session is about to say so.
         guard !isClosed, !(peerEnded && hasSentEnd) else { return }
         sending = .finished
+<<<<<<< HEAD
         output = inFrame > 0 ? output.getSlice(at: output.readerIndex, length: inFrame) ?? output : ByteBuffer()
+=======
+        releaseOutput()
+>>>>>>> bench
         session.submitReset(self, code)
     }
 
@@ -117,10 +128,19 @@ public final class HTTP2Stream {
         session.resumeData(self)
     }
 
+    /// Drops what is queued.
+    func releaseOutput() {
+        var buffer = ByteBuffer()
+        swap(&buffer, &output)
+        guard isOutputBorrowed else { return }
+        isOutputBorrowed = false
+        session.buffers.giveBack(buffer)
+    }
+
     /// Called as bytes leave.
     func drained() {
         if output.readableBytes == 0 {
-            if output.capacity > 16 * 1024 { output = ByteBuffer() } else { output.clear() }
+            if isOutputBorrowed, output.capacity <= 16 * 1024 { output.clear() } else { releaseOutput() }
         }
         if isAboveWatermark, output.readableBytes < Self.lowWatermark {
             isAboveWatermark = false

@@ -214,14 +214,15 @@ extension WebSocketLeg: FrontLeg {
         stream.openTunnel(fields)
         let options = request.route.config.websocket
         guard phase == .open, let interval = options.pingInterval else { return }
-        pinger = WebSocketPinger(request.worker, interval: interval, timeout: options.pongTimeout) { [unowned self] in
-            pingerFired($0)
-        }
+        let stream = stream
+        pinger = WebSocketPinger(
+            request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
+            tell: { [unowned self] in pingerFired($0) })
     }
 
     private func pingerFired(_ event: WebSocketPinger.Event) {
         switch event {
-        case .sendPing: if stream.isWritable { write(.ping, ByteBuffer()) }
+        case .sendPing: write(.ping, ByteBuffer())
         case .silent:
             failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
             stream.reset()

@@ -27,7 +27,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
         options.maxHeaderListSize = UInt32(clamping: ingress.listener.limits.maxHeaderBytes)
-        session = HTTP2Session(role: .front, options: options)
+        session = HTTP2Session(role: .front, options: options, buffers: ingress.buffers)
         session.delegate = self
     }
 
