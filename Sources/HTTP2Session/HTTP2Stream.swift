@@ -108,11 +108,10 @@ public final class HTTP2Stream {
         // RFC 9113 §5.1: a stream that both sides have ended is closed; the session is about to say so.
         guard !isClosed, !(peerEnded && hasSentEnd) else { return }
         sending = .finished
-<<<<<<< HEAD
-        output = inFrame > 0 ? output.getSlice(at: output.readerIndex, length: inFrame) ?? output : ByteBuffer()
-=======
+        // What a DATA frame has begun with is still asked for; everything else is dropped.
+        let promised = inFrame > 0 ? ByteBuffer(bytes: output.readableBytesView.prefix(inFrame)) : ByteBuffer()
         releaseOutput()
->>>>>>> bench
+        output = promised
         session.submitReset(self, code)
     }
 
