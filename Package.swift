@@ -76,7 +76,8 @@ let package = Package(
         .testTarget(
             name: "BridgeServerTests",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeFronts", "BridgeCore", "BridgeConfig", "BridgeWire", "HTTP2Session",
+                "BridgeServer", "BridgeDemo", "BridgeFronts", "BridgeCore", "BridgeConfig", "BridgeWire",
+                "HTTP2Session",
                 nio, posix, embedded, logging,
             ]),
     ],

@@ -33,17 +33,17 @@ public protocol FrontProtocol {
 
 /// Answers that the bridge gives by itself.
 public enum LocalAnswer {
-    /// Sends a whole answer.
+    /// Sends a whole answer; the stream leaves the body out where the request was a HEAD.
     ///
     /// - Parameter fields: without `:status` and `content-length`.
     public static func send(
-        _ stream: any HTTPFrontStream, status: Int, fields: FieldBlock, body: ByteBuffer, isHead: Bool = false
+        _ stream: any HTTPFrontStream, status: Int, fields: FieldBlock, body: ByteBuffer
     ) {
         var head = FieldBlock()
         head.append(":status", String(status).utf8)
         head.append("content-length", String(body.readableBytes).utf8)
         head.append(fields)
-        guard body.readableBytes > 0, !isHead else { return stream.respond(head, endStream: true) }
+        guard body.readableBytes > 0 else { return stream.respond(head, endStream: true) }
         stream.respond(head, endStream: false)
         stream.write(body)
         stream.finish(nil)

@@ -22,10 +22,19 @@ public enum WebSocketFront: FrontProtocol {
         } catch {
             return refuse(request.stream, error)
         }
+        // Its bytes would be taken for frames, and there is no bound for them before the tunnel is open.
+        guard !hasBody(request.head.fields) else {
+            return LocalAnswer.send(request.stream, status: 400, text: "A WebSocket's opening handshake has no body.")
+        }
         guard isOriginAllowed(request) else { return refuseOrigin(request) }
         let offered = upgrade.subprotocols
         let subprotocol = request.route.config.websocket.subprotocols.first { offered.contains($0) }
         WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol).start()
+    }
+
+    private static func hasBody(_ fields: FieldBlock) -> Bool {
+        guard !fields.contains("transfer-encoding") else { return true }
+        return fields.first("content-length").map { !$0.elementsEqual("0".utf8) } ?? false
     }
 
     public static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream) {

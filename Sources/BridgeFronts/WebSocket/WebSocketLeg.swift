@@ -180,8 +180,7 @@ final class WebSocketLeg {
 
     private func answerError(_ failure: Failure) {
         phase = .over
-        let route = request.route
-        let text = failure.message(route: route.name, isBrief: route.isBrief)
+        let text = failure.message(route: request.route.name, isBrief: request.route.isBrief)
         closeCode = UInt16(failure.httpStatus)
         LocalAnswer.send(stream, status: failure.httpStatus, text: text)
         note()
@@ -213,7 +212,10 @@ extension WebSocketLeg: FrontLeg {
         if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
         stream.openTunnel(fields)
         let options = request.route.config.websocket
-        guard phase == .open, let interval = options.pingInterval else { return }
+        guard phase == .open else { return }
+        // A drain that began while the back-end was dialled found nobody to tell.
+        guard !request.worker.isDraining else { return drain() }
+        guard let interval = options.pingInterval else { return }
         let stream = stream
         pinger = WebSocketPinger(
             request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
@@ -237,6 +239,7 @@ extension WebSocketLeg: FrontLeg {
 
     func finish(_ trailers: FieldBlock?) {
         if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
+        letInIfOver()
     }
 
     func fail(_ failure: Failure) {
@@ -250,7 +253,11 @@ extension WebSocketLeg: FrontLeg {
         case .leaving: leave()
         case .closing, .over: break
         }
+        letInIfOver()
     }
+
+    /// Nobody will take what waits; the client's close frame may be behind it.
+    private func letInIfOver() { if exchange.isOver { taken() } }
 
     func taken() {
         hasUntakenData = false
@@ -263,12 +270,13 @@ extension WebSocketLeg: FrontLeg {
 extension WebSocketLeg: HTTPFrontHandler {
     func requestBody(_ bytes: ByteBuffer) {
         pinger?.heard()
-        guard phase != .over else { return stream.consume(bytes.readableBytes) }
+        // RFC 6455 §1.4: what follows a close frame is discarded.
+        guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         decoder.append(bytes)
         decode()
         // Control frames alone, or no one left to take anything: nobody else would let more in.
-        if !hasUntakenData || exchange.isOver { taken() }
+        if !hasUntakenData { taken() } else { letInIfOver() }
     }
 
     func requestEnded(_ trailers: FieldBlock?) {
@@ -284,9 +292,7 @@ extension WebSocketLeg: HTTPFrontHandler {
 
     func responseWritable() { exchange.frontWritable() }
 
-    func drain() {
-        startClosing(.goingAway, "rtbridge is shutting down")
-    }
+    func drain() { startClosing(.goingAway, "rtbridge is shutting down") }
 }
 
 extension WebSocketLeg: WheelTimerTarget {

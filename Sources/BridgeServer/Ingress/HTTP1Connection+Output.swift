@@ -9,7 +9,7 @@ extension HTTP1Connection {
     private static let maximumCopied = 4 * 1024
     /// How long the rest of a refused request is read, so that the answer is not destroyed by a reset
     /// (RFC 9112 §9.6: "the server should … close the read side … lingering").
-    private static let lingerTime = TimeAmount.seconds(2)
+    private static let lingerTime = Duration.seconds(2)
 
     func append(_ write: (inout ByteBuffer) -> Void) {
         guard context != nil else { return }
@@ -47,6 +47,7 @@ extension HTTP1Connection {
         phase = .tunnel
         timer?.cancel()
         context?.pipeline.syncOperations.removeHandler(decoder, promise: nil)
+        readIfWanted()
     }
 
     /// The answer is complete.
@@ -64,11 +65,11 @@ extension HTTP1Connection {
     func abort() {
         guard let context else { return }
         phase = .closed
+        arm(Self.lingerTime)
         writeOutbound(context)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
             self.context?.close(promise: nil)
         }
-        arm(.seconds(2))
     }
 
     /// Whether the connection ends after this answer, so that the answer says so.
@@ -87,7 +88,7 @@ extension HTTP1Connection {
         guard !isDraining else { return finishOutput() }
         arm(ingress.listener.limits.idleTimeout)
         // The next request, once this one's callers have returned.
-        guard !ahead.isEmpty else { return readIfWanted() }
+        guard !ahead.isEmpty || brokenAhead != nil else { return readIfWanted() }
         worker.eventLoop.assumeIsolated().execute { [self] in takeAhead() }
     }
 
@@ -95,22 +96,27 @@ extension HTTP1Connection {
         while phase == .idle || phase == .busy && stream?.hasRequestEnded == false, let part = ahead.popFirst() {
             received(part)
         }
+        if ahead.isEmpty, let error = brokenAhead, phase == .idle || phase == .busy, stream?.hasRequestEnded != true {
+            brokenAhead = nil
+            refuseBroken(error)
+        }
         readIfWanted()
     }
 
     /// Sends what there is and our end of the connection; what the client still sends is read for a while.
-    private func finishOutput() {
+    /// A client that takes the answer slowly gets as long for it as an idle one; the lingering begins behind it.
+    func finishOutput() {
         guard phase != .lingering, phase != .closed, let context else { return }
         phase = .lingering
         stream = nil
         ahead.removeAll()
+        arm(ingress.listener.limits.idleTimeout)
         writeOutbound(context)
-        context.flush()
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
-            self.context?.close(mode: .output, promise: nil)
+            guard let context = self.context else { return }
+            arm(Self.lingerTime)
+            context.close(mode: .output, promise: nil)
         }
-        timer?.cancel()
-        timer = worker.timers.schedule(at: worker.eventLoop.now + Self.lingerTime, self)
         readIfWanted()
     }
 }

@@ -14,7 +14,7 @@ import NIOHTTP1
 ///                  ├──answered, more of the request to come──▶ lingering ──▶ closed
 ///                  └──openTunnel──▶ tunnel ──────────────────────────────▶ closed
 /// ```
-/// Requests that are sent ahead (pipelining) wait in the decoder's and the kernel's buffers: nothing is read while a
+/// Requests that are sent ahead (pipelining) wait in ``ahead`` and the kernel's buffers: nothing is read while a
 /// request is busy and the next one has begun.
 final class HTTP1Connection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
@@ -34,6 +34,8 @@ final class HTTP1Connection: ChannelDuplexHandler {
     var phase = Phase.idle
     var stream: HTTP1Stream?
     var ahead = CircularBuffer<HTTPServerRequestPart>()
+    /// Why the decoder gave up behind what is ahead.
+    var brokenAhead: (any Error)?
     var outbound = ByteBuffer()
     var untaken = 0
     var isDirty = false
@@ -75,7 +77,13 @@ final class HTTP1Connection: ChannelDuplexHandler {
         phase = .closed
         timer?.cancel()
         ingress.closed(self)
+        abandonStream(reason)
+    }
+
+    private func abandonStream(_ reason: String) {
         let handler = stream?.handler
+        // The stream and who answers it hold each other.
+        stream?.handler = nil
         stream = nil
         handler?.requestAborted(reason)
     }
@@ -160,23 +168,30 @@ final class HTTP1Connection: ChannelDuplexHandler {
         case .tunnel: stream?.handler?.requestEnded(nil)
         // A client that ends its side is gone, as far as anybody can tell: HTTP/1.1 has no half-close that says more
         // is wanted (RFC 9112 §9.6), and a stream for nobody would otherwise go on until it is written to.
-        case .idle, .busy: context.close(promise: nil)
+        case .busy: context.close(promise: nil)
+        // The last answer may still wait for the end of this tick.
+        case .idle: finishOutput()
         // Our last bytes may still be on their way; the connection ends after them.
         case .lingering, .closed: break
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, phase == .idle || phase == .busy, stream?.hasAnswered != true else {
-            return context.close(promise: nil)
-        }
-        // The decoder has given up: say why, and close.
+        guard error is HTTPParserError, phase == .idle || phase == .busy else { return context.close(promise: nil) }
+        // Whole requests that came before are answered first.
+        guard ahead.isEmpty, stream?.hasRequestEnded != true else { return brokenAhead = error }
+        guard stream?.hasAnswered != true else { return context.close(promise: nil) }
+        refuseBroken(error)
+    }
+
+    /// The decoder has given up: say why, and close.
+    func refuseBroken(_ error: any Error) {
+        abandonStream("the request broke HTTP/1.1: \(error)")
+        guard context != nil else { return }
         let isTooLong = HTTP1Fields.isTooLong(error)
-        let handler = stream?.handler
         let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
         self.stream = stream
         phase = .busy
-        handler?.requestAborted("the request broke HTTP/1.1: \(error)")
         stream.closesAfterwards = true
         let limit = ingress.listener.limits.maxHeaderBytes
         let text =
@@ -195,7 +210,12 @@ final class HTTP1Connection: ChannelDuplexHandler {
         context.read()
     }
 
-    private var mayRead: Bool { phase == .lingering || untaken < Self.maximumUntaken && ahead.isEmpty }
+    private var mayRead: Bool {
+        guard phase != .lingering else { return true }
+        // What comes behind an upgrade piles up in the decoder until the tunnel is open.
+        if phase == .busy, let stream, stream.stopsDecoder, stream.hasRequestEnded { return false }
+        return untaken < Self.maximumUntaken && ahead.isEmpty
+    }
 
     func readIfWanted() {
         guard isReadWanted, mayRead else { return }

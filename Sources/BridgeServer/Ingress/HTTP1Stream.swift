@@ -27,6 +27,8 @@ final class HTTP1Stream {
     private var body = Body.none
     private var isHeadSent = false
     private var isTunnel = false
+    /// The decoder reads no further request after this one: what follows might be another protocol's.
+    let stopsDecoder: Bool
 
     init(_ connection: HTTP1Connection, _ head: HTTPRequestHead) {
         self.connection = connection
@@ -35,8 +37,8 @@ final class HTTP1Stream {
         hasBody =
             head.headers.contains(name: "transfer-encoding")
             || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
-        // After a request that could be upgraded the decoder reads no further request.
-        closesAfterwards = !head.isKeepAlive || head.headers.contains(name: "upgrade") || head.method == .CONNECT
+        stopsDecoder = head.headers.contains(name: "upgrade") || head.method == .CONNECT
+        closesAfterwards = !head.isKeepAlive || stopsDecoder
     }
 }
 
@@ -50,7 +52,8 @@ extension HTTP1Stream: HTTPFrontStream {
         let status = fields.string(":status") ?? "500"
         let mayHaveBody = status != "204" && status != "304"
         saidClose = connection.closesAfterAnswer
-        if !endStream {
+        // RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
+        if !endStream, !isHead {
             body = hasLength ? .plain : .chunked
             // RFC 9112 §6.1: a server must not send transfer codings to HTTP/1.0: the end of the connection is the end.
             if body == .chunked, isHTTP10 {
@@ -60,7 +63,7 @@ extension HTTP1Stream: HTTPFrontStream {
         }
         connection.append { buffer in
             HTTP1Fields.writeHead(status, fields, into: &buffer)
-            if endStream, !hasLength, mayHaveBody { buffer.writeStaticString("content-length: 0\r\n") }
+            if endStream, !hasLength, mayHaveBody, !isHead { buffer.writeStaticString("content-length: 0\r\n") }
             if body == .chunked { buffer.writeStaticString("transfer-encoding: chunked\r\n") }
             if saidClose { buffer.writeStaticString("connection: close\r\n") }
             if !saidClose, isHTTP10 { buffer.writeStaticString("connection: keep-alive\r\n") }
@@ -73,6 +76,7 @@ extension HTTP1Stream: HTTPFrontStream {
         guard !isHeadSent else { return }
         isHeadSent = true
         isTunnel = true
+        body = .plain
         connection.append { buffer in
             HTTP1Fields.writeHead("101", fields, into: &buffer)
             buffer.writeStaticString("\r\n")
@@ -82,10 +86,14 @@ extension HTTP1Stream: HTTPFrontStream {
 
     func write(_ bytes: ByteBuffer) {
         guard isHeadSent, !hasAnswered, bytes.readableBytes > 0 else { return }
-        guard body == .chunked else { return connection.send(bytes) }
-        connection.append { HTTP1Fields.writeChunkHeader(bytes.readableBytes, into: &$0) }
-        connection.send(bytes)
-        connection.append { $0.writeStaticString("\r\n") }
+        switch body {
+        case .none: break
+        case .plain: connection.send(bytes)
+        case .chunked:
+            connection.append { HTTP1Fields.writeChunkHeader(bytes.readableBytes, into: &$0) }
+            connection.send(bytes)
+            connection.append { $0.writeStaticString("\r\n") }
+        }
     }
 
     func finish(_ trailers: FieldBlock?) {

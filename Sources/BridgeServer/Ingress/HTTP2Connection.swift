@@ -18,7 +18,10 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var isDirty = false
     private var isDraining = false
     private var idleTimer: WheelTimer?
+    /// When the client last sent something, took something, or a stream ended.
     private var lastActivity: NIODeadline
+    /// Requests in flight. A stream whose head has not come to its end is none.
+    private var requests = 0
 
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
@@ -74,6 +77,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         guard context.channel.isWritable else { return }
         worker.refreshClock()
+        lastActivity = worker.now
         http2HasOutput()
     }
 
@@ -85,6 +89,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func streamClosed() {
+        requests -= 1
         lastActivity = worker.now
         if isDraining { http2HasOutput() }
     }
@@ -99,14 +104,15 @@ final class HTTP2Connection: ChannelInboundHandler {
 
 extension HTTP2Connection: HTTP2SessionDelegate {
     func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {
-        let front = HTTP2FrontStream(stream, connection: self)
+        requests += 1
+        let head = RequestHead(version: .http2, fields: fields, connection: info)
+        let front = HTTP2FrontStream(stream, connection: self, isHead: head.method == .head)
         stream.delegate = front
         guard !isTooLarge else {
             let limit = ingress.listener.limits.maxHeaderBytes
             return LocalAnswer.send(
                 front, status: 431, text: "Header fields of more than \(limit) bytes (limits.maxHeaderBytes).")
         }
-        let head = RequestHead(version: .http2, fields: fields, connection: info)
         ingress.dispatch(head, front)
         if endStream { front.http2Ended() }
     }
@@ -143,8 +149,11 @@ extension HTTP2Connection: TickFlushable {
 extension HTTP2Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
         guard let idle = ingress.listener.limits.idleTimeout else { return }
-        guard session.streamCount == 0, worker.now - lastActivity >= TimeAmount(idle) else { return armIdleTimer() }
-        session.terminate(.noError)
+        // A call in flight has timers of its own. What they say must leave, though: a client that takes nothing for
+        // so long would keep its streams, and all that waits on them, for ever.
+        let isStuck = context?.channel.isWritable == false
+        guard requests == 0 || isStuck, worker.now - lastActivity >= TimeAmount(idle) else { return armIdleTimer() }
+        closeNow()
     }
 }
 

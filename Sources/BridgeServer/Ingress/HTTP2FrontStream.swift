@@ -11,10 +11,12 @@ final class HTTP2FrontStream {
     var handler: (any HTTPFrontHandler)?
     private let stream: HTTP2Stream
     private let connection: HTTP2Connection
+    private let isHead: Bool
 
-    init(_ stream: HTTP2Stream, connection: HTTP2Connection) {
+    init(_ stream: HTTP2Stream, connection: HTTP2Connection, isHead: Bool) {
         self.stream = stream
         self.connection = connection
+        self.isHead = isHead
     }
 }
 
@@ -22,7 +24,9 @@ extension HTTP2FrontStream: HTTPFrontStream {
     /// The stream's own queue is the bound: a connection that is full leaves it waiting.
     var isWritable: Bool { stream.isWritable }
 
+    /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
     func respond(_ fields: FieldBlock, endStream: Bool) {
+        let endStream = endStream || isHead
         stream.respond(fields, endStream: endStream)
         if endStream { handler = nil }
     }

@@ -44,8 +44,7 @@ public struct LocalPages: Sendable {
         }
         let accept = head.fields.string("accept") ?? ""
         let page = make(accept.contains("application/json"))
-        LocalAnswer.send(
-            stream, status: page.status, fields: page.fields, body: page.body, isHead: head.method == .head)
+        LocalAnswer.send(stream, status: page.status, fields: page.fields, body: page.body)
         return true
     }
 }
