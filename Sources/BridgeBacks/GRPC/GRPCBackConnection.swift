@@ -105,8 +105,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
             try session.receive(unwrapInboundIn(data))
         } catch {
             self.error = error
-            flushAtTickEnd()
-            context.close(promise: nil)
+            isClosing = true
         }
         http2HasOutput()
     }
