@@ -34,16 +34,14 @@ public final class HTTP2Stream {
     var isAboveWatermark = false
 
     // What arrives.
-    var fields = FieldBlock()
-    var fieldsAreTooLarge = false
     var sawHead = false
     var peerEnded = false
     var isClosed = false
     var wasNotSent = false
 
     // The session's list of its streams.
-    var previous: HTTP2Stream?
-    var next: HTTP2Stream?
+    unowned(unsafe) var previous: HTTP2Stream?
+    unowned(unsafe) var next: HTTP2Stream?
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id
