@@ -51,11 +51,9 @@ public struct FieldBlock: Sendable {
 
     @usableFromInline
     mutating func grow(to room: Int) {
-        storage = [UInt8](unsafeUninitializedCapacity: max(room, Self.minimumRoom)) { larger, count in
-            _ = larger[..<used].initialize(fromContentsOf: storage[..<used])
-            larger[used...].initialize(repeating: 0)
-            count = larger.count
-        }
+        let room = max(room, Self.minimumRoom)
+        storage.reserveCapacity(room)
+        storage.append(contentsOf: repeatElement(0, count: room - storage.count))
     }
 }
 

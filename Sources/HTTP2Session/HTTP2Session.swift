@@ -21,7 +21,10 @@ public final class HTTP2Session {
     let options: HTTP2Options
     let buffers: HTTP2Buffers
     var session: OpaquePointer!
-    var first: HTTP2Stream?
+    unowned(unsafe) var first: HTTP2Stream?
+    /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
+    var fields = FieldBlock()
+    var fieldsAreTooLarge = false
     /// The buffer that is being parsed, so that body pieces can be slices of it.
     var input = ByteBuffer()
     var inputBase: UnsafeRawPointer?

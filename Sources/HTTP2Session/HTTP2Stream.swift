@@ -38,16 +38,14 @@ public final class HTTP2Stream {
     var inFrame = 0
 
     // What arrives.
-    var fields = FieldBlock()
-    var fieldsAreTooLarge = false
     var sawHead = false
     var peerEnded = false
     var isClosed = false
     var wasNotSent = false
 
     // The session's list of its streams.
-    var previous: HTTP2Stream?
-    var next: HTTP2Stream?
+    unowned(unsafe) var previous: HTTP2Stream?
+    unowned(unsafe) var next: HTTP2Stream?
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id

@@ -98,7 +98,9 @@ final class GRPCFrontLeg {
     }
 
     private func addCORS(_ fields: inout FieldBlock) {
-        guard let cors = request.route.cors, let origin = cors.allowedOrigin(request.head.fields) else { return }
+        guard request.head.fields.contains("origin"), let cors = request.route.cors,
+            let origin = cors.allowedOrigin(request.head.fields)
+        else { return }
         let names = GRPCFields.names(fields)
         cors.decorate(&fields, origin: origin, exposing: names)
     }
