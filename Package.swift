@@ -1,4 +1,4 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.1
 // rtbridge: the package: arrows between targets go down only.
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
@@ -20,7 +20,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.11.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
@@ -76,7 +76,9 @@ let package = Package(
         .testTarget(
             name: "BridgeServerTests",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeWire", "HTTP2Session", nio, posix, embedded,
+                "BridgeServer", "BridgeDemo", "BridgeFronts", "BridgeCore", "BridgeConfig", "BridgeWire",
+                "HTTP2Session",
+                nio, posix, embedded, logging,
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -4,7 +4,9 @@
 import BridgeWire
 
 /// A request's head, the same for HTTP/1.1 and HTTP/2: pseudo-header fields first, names in lower case.
-public struct RequestHead {
+///
+/// A class, because many hold it and nobody changes it: passing it on costs one reference, not one for each part.
+public final class RequestHead: Sendable {
     public enum Version: Sendable { case http1, http2 }
     public enum Method: Sendable { case get, post, options, head, other }
 

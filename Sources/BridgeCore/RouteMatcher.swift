@@ -4,8 +4,8 @@
 import BridgeConfig
 import BridgeWire
 
-/// A match with its strings as bytes, so that asking costs no allocation.
-struct RouteMatcher {
+/// A match with its strings as bytes, so that asking costs no allocation, and a class, so that it costs no copies.
+final class RouteMatcher {
     let protocols: [FrontProtocolName]
     private let host: Match.Host?
     private let path: [UInt8]?

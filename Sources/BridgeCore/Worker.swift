@@ -22,6 +22,9 @@ public final class Worker {
     public var random = SystemRandomNumberGenerator()
     public private(set) var isDraining = false
 
+    /// For bytes that are made and passed on at once. Who writes clears it first; who takes it for longer copies it.
+    public var scratch = ByteBuffer()
+
     let accessLines = AccessLines()
     private var dirty: [any TickFlushable] = []
     private var isFlushScheduled = false

@@ -51,11 +51,9 @@ public struct FieldBlock: Sendable {
 
     @usableFromInline
     mutating func grow(to room: Int) {
-        var larger = [UInt8](repeating: 0, count: max(room, Self.minimumRoom))
-        larger.withUnsafeMutableBytes { to in
-            storage.withUnsafeBytes { from in to.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[..<used])) }
-        }
-        storage = larger
+        let room = max(room, Self.minimumRoom)
+        storage.reserveCapacity(room)
+        storage.append(contentsOf: repeatElement(0, count: room - storage.count))
     }
 }
 

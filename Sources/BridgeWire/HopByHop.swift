@@ -36,6 +36,21 @@ public enum HopByHop {
         }
     }
 
+    /// The end-to-end fields of `source`, as ``copy(from:into:except:)`` says: `source` itself if that is all of them.
+    public static func endToEnd(_ source: FieldBlock, except names: [StaticString] = []) -> FieldBlock {
+        var isAll = true
+        source.forEach { name, _ in
+            guard isAll else { return }
+            isAll =
+                name.first != UInt8(ascii: ":") && !isHopByHop(name)
+                && !names.contains { FieldBytes.areEqual(name, $0) }
+        }
+        guard !isAll else { return source }
+        var target = FieldBlock()
+        copy(from: source, into: &target, except: names)
+        return target
+    }
+
     /// The fields that `Connection` names and that are not hop-by-hop anyhow; `close` names none.
     private static func connectionNames(_ fields: FieldBlock) -> Set<String> {
         var names: Set<String> = []

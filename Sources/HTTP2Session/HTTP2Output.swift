@@ -10,7 +10,9 @@ public struct HTTP2Output {
 
     public init() {}
 
-    /// Sends what is ready. What the channel does not take now waits in the session, for the next call.
+    /// Sends what is ready. To be called at the end of a tick alone, never from a handler's event: writing can bring
+    /// such events about (a write that fails makes the channel read what is left), and this must not be re-entered.
+    /// What the channel does not take now waits in the session, for the next call.
     /// - Throws: ``HTTP2SessionError`` if the session can send no more.
     public mutating func flush(_ session: HTTP2Session, _ context: ChannelHandlerContext) throws(HTTP2SessionError) {
         var hasMore = true

@@ -60,10 +60,9 @@ extension HTTP2Session {
             Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { $0.headersBegan(frame!) }
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-            _, frame, name, nameLength, value, valueLength, _, user in
+            _, _, name, nameLength, value, valueLength, _, user in
             Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef {
                 $0.headerReceived(
-                    frame!.pointee.hd.stream_id,
                     UnsafeRawBufferPointer(start: name, count: nameLength),
                     UnsafeRawBufferPointer(start: value, count: valueLength))
             }
@@ -113,28 +112,25 @@ extension HTTP2Session {
 
     private func headersBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         guard !isConnectionLost else { return 0 }
-        let id = frame.pointee.hd.stream_id
-        if let stream = stream(id) {
-            stream.fields = FieldBlock()
-            stream.fieldsAreTooLarge = false
-        } else if role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-            let stream = HTTP2Stream(id: id, session: self)
-            stream.fields.reserveCapacity(fields: 12, bytes: 320)
-            nghttp2_session_set_stream_user_data(session, id, pointer(stream))
-            link(stream)
-        }
+        fields = FieldBlock()
+        fieldsAreTooLarge = false
+        guard role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
+        fields.reserveCapacity(fields: 12, bytes: 320)
+        let stream = HTTP2Stream(id: frame.pointee.hd.stream_id, session: self)
+        nghttp2_session_set_stream_user_data(session, stream.id, pointer(stream))
+        link(stream)
         return 0
     }
 
-    private func headerReceived(_ id: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-        guard let stream = stream(id), !stream.fieldsAreTooLarge else { return }
-        let size = stream.fields.listSize + name.count + value.count + 32
+    private func headerReceived(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        guard !fieldsAreTooLarge else { return }
+        let size = fields.listSize + name.count + value.count + 32
         guard size <= Int(options.maxHeaderListSize) else {
-            stream.fieldsAreTooLarge = true
+            fieldsAreTooLarge = true
             return
         }
         // libnghttp2 lets no upper-case letter through (RFC 9113 §8.2.1).
-        stream.fields.append(lowercaseName: name, value: value)
+        fields.append(lowercaseName: name, value: value)
     }
 
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
@@ -175,9 +171,9 @@ extension HTTP2Session {
     private func fieldsReceived(_ header: nghttp2_frame_hd) {
         guard let stream = stream(header.stream_id) else { return }
         let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-        let isTooLarge = stream.fieldsAreTooLarge
+        let isTooLarge = fieldsAreTooLarge
         var fields = FieldBlock()
-        swap(&fields, &stream.fields)
+        swap(&fields, &self.fields)
         if endStream { stream.peerEnded = true }
         switch role {
         case .front where !stream.sawHead:

@@ -7,7 +7,9 @@ import NIOCore
 
 extension HTTP2Session {
     /// The list owns its streams: `nghttp2_session_del` does not call `on_stream_close`.
+    /// One reference does for all pointers that lead to a stream, its user data among them.
     func link(_ stream: HTTP2Stream) {
+        _ = Unmanaged.passRetained(stream)
         stream.next = first
         first?.previous = stream
         first = stream
@@ -20,6 +22,7 @@ extension HTTP2Session {
         stream.previous = nil
         stream.next = nil
         streamCount -= 1
+        Unmanaged.passUnretained(stream).release()
     }
 
     func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
@@ -27,7 +30,7 @@ extension HTTP2Session {
         stream.isClosed = true
         nghttp2_session_set_stream_user_data(session, stream.id, nil)
         unlink(stream)
-        stream.output = ByteBuffer()
+        stream.releaseOutput()
         let delegate = stream.delegate
         stream.delegate = nil
         delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)
@@ -44,6 +47,7 @@ extension HTTP2Session {
         }
     }
 
+    @inline(__always)
     func withHeaders<Result>(
         _ fields: FieldBlock, _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
     ) -> Result {

@@ -19,8 +19,12 @@ public final class HTTP2Session {
     public internal(set) var streamCount = 0
 
     let options: HTTP2Options
+    let buffers: HTTP2Buffers
     var session: OpaquePointer!
-    var first: HTTP2Stream?
+    unowned(unsafe) var first: HTTP2Stream?
+    /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
+    var fields = FieldBlock()
+    var fieldsAreTooLarge = false
     /// The buffer that is being parsed, so that body pieces can be slices of it.
     var input = ByteBuffer()
     var inputBase: UnsafeRawPointer?
@@ -32,9 +36,11 @@ public final class HTTP2Session {
     private var isBusy = false
     private(set) var isConnectionLost = false
 
-    public init(role: HTTP2Role, options: HTTP2Options = HTTP2Options()) {
+    /// - Parameter buffers: those of the event loop, where many sessions share them.
+    public init(role: HTTP2Role, options: HTTP2Options = HTTP2Options(), buffers: HTTP2Buffers = HTTP2Buffers()) {
         self.role = role
         self.options = options
+        self.buffers = buffers
         session = makeSession()
         submitSettings()
     }

@@ -26,6 +26,8 @@ public final class HTTP2Stream {
 
     unowned(unsafe) let session: HTTP2Session
     var output = ByteBuffer()
+    /// Whether ``output`` is one of the event loop's, and goes back there.
+    private var isOutputBorrowed = false
     var trailers: FieldBlock?
     var sending = Sending.idle
     var isDeferred = false
@@ -36,16 +38,14 @@ public final class HTTP2Stream {
     var inFrame = 0
 
     // What arrives.
-    var fields = FieldBlock()
-    var fieldsAreTooLarge = false
     var sawHead = false
     var peerEnded = false
     var isClosed = false
     var wasNotSent = false
 
     // The session's list of its streams.
-    var previous: HTTP2Stream?
-    var next: HTTP2Stream?
+    unowned(unsafe) var previous: HTTP2Stream?
+    unowned(unsafe) var next: HTTP2Stream?
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id
@@ -71,8 +71,13 @@ public final class HTTP2Stream {
     public func write(_ bytes: ByteBuffer) {
         guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }
         if output.readableBytes == 0, bytes.readableBytes >= 4096 {
+            releaseOutput()
             output = bytes
         } else {
+            if output.capacity == 0 {
+                output = session.buffers.take()
+                isOutputBorrowed = true
+            }
             if output.readerIndex > 64 * 1024 { output.discardReadBytes() }
             output.writeImmutableBuffer(bytes)
         }
@@ -101,7 +106,10 @@ public final class HTTP2Stream {
         // RFC 9113 §5.1: a stream that both sides have ended is closed; the session is about to say so.
         guard !isClosed, !(peerEnded && hasSentEnd) else { return }
         sending = .finished
-        output = inFrame > 0 ? output.getSlice(at: output.readerIndex, length: inFrame) ?? output : ByteBuffer()
+        // What a DATA frame has begun with is still asked for; everything else is dropped.
+        let promised = inFrame > 0 ? ByteBuffer(bytes: output.readableBytesView.prefix(inFrame)) : ByteBuffer()
+        releaseOutput()
+        output = promised
         session.submitReset(self, code)
     }
 
@@ -117,10 +125,19 @@ public final class HTTP2Stream {
         session.resumeData(self)
     }
 
+    /// Drops what is queued.
+    func releaseOutput() {
+        var buffer = ByteBuffer()
+        swap(&buffer, &output)
+        guard isOutputBorrowed else { return }
+        isOutputBorrowed = false
+        session.buffers.giveBack(buffer)
+    }
+
     /// Called as bytes leave.
     func drained() {
         if output.readableBytes == 0 {
-            if output.capacity > 16 * 1024 { output = ByteBuffer() } else { output.clear() }
+            if isOutputBorrowed, output.capacity <= 16 * 1024 { output.clear() } else { releaseOutput() }
         }
         if isAboveWatermark, output.readableBytes < Self.lowWatermark {
             isAboveWatermark = false

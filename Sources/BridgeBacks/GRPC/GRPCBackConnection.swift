@@ -36,7 +36,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         self.connector = connector
         var options = HTTP2Options()
         options.maxHeaderListSize = 64 * 1024
-        session = HTTP2Session(role: .back, options: options)
+        session = HTTP2Session(role: .back, options: options, buffers: connector.buffers)
         session.delegate = self
     }
 
@@ -110,8 +110,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
             try session.receive(unwrapInboundIn(data))
         } catch {
             self.error = error
-            flushAtTickEnd()
-            context.close(promise: nil)
+            isClosing = true
         }
         http2HasOutput()
     }

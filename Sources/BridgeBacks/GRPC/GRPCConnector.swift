@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgePolicy
+import HTTP2Session
 import NIOCore
 
 /// A worker's connections to one gRPC back-end, and the calls that wait for one.
@@ -16,6 +17,8 @@ public final class GRPCConnector: BackConnector {
     static let maximumConnections = 16
 
     let dialer: Dialer
+    /// Shared by the connections.
+    let buffers = HTTP2Buffers()
     private var turn: EndpointTurn
     private(set) var connections: [GRPCBackConnection] = []
     private var waiting = CircularBuffer<GRPCBackLeg>()

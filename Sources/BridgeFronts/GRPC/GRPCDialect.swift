@@ -6,11 +6,11 @@ import BridgeWire
 import NIOCore
 
 /// How a client puts gRPC on the wire: natively (gRPC PROTOCOL-HTTP2.md), or for browsers (gRPC PROTOCOL-WEB.md).
-protocol GRPCDialect {
+protocol GRPCDialect: AnyObject {
     /// In access records.
-    static var frontName: String { get }
+    var frontName: String { get }
     /// Whether an answer of header fields alone says `content-length: 0`.
-    static var saysEmptyBody: Bool { get }
+    var saysEmptyBody: Bool { get }
 
     /// The content-type of the request to the back-end.
     var backContentType: String { get }
@@ -20,13 +20,13 @@ protocol GRPCDialect {
     var isInsideFrame: Bool { get }
 
     /// Bytes of the request, as the back-end takes them.
-    mutating func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer
-    mutating func requestEnded() throws(GRPCFrameError)
+    func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer
+    func requestEnded() throws(GRPCFrameError)
     /// The back-end's answer begins.
     /// - Returns: whether its `grpc-encoding` holds for the client too.
-    mutating func responseBegan(_ head: FieldBlock) -> Bool
+    func responseBegan(_ head: FieldBlock) -> Bool
     /// Bytes of the answer, as the client takes them.
-    mutating func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer
+    func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer
     /// Ends an answer that had begun.
-    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock)
+    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker)
 }

@@ -33,6 +33,9 @@ enum GRPCFields {
         HopByHop.copy(from: from, into: &fields, except: keepsEncoding ? responseOnly : responseOnlyAndEncoding)
     }
 
+    /// What ``copyResponse(_:into:keepsEncoding:)`` copies; the very block where that is all of it, as of most trailers.
+    static func response(_ from: FieldBlock) -> FieldBlock { HopByHop.endToEnd(from, except: responseOnly) }
+
     private static let responseOnly: [StaticString] = [
         "content-type", "content-length", "access-control-allow-origin", "access-control-allow-credentials",
         "access-control-expose-headers", "access-control-allow-methods", "access-control-allow-headers",

@@ -53,12 +53,12 @@ public enum GRPCFront: FrontProtocol {
 }
 
 /// Frames go through as they are; only their lengths are looked at.
-struct NativeDialect: GRPCDialect {
-    static var frontName: String { "grpc" }
-    static var saysEmptyBody: Bool { false }
+final class NativeDialect: GRPCDialect {
+    var frontName: String { "grpc" }
+    var saysEmptyBody: Bool { false }
 
     let backContentType: String
-    var frontContentType: String
+    private(set) var frontContentType: String
     private var requestScanner: GRPCFrameScanner
     private var responseScanner: GRPCFrameScanner
 
@@ -71,31 +71,29 @@ struct NativeDialect: GRPCDialect {
 
     var isInsideFrame: Bool { !responseScanner.isAtBoundary }
 
-    mutating func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
         try requestScanner.scan(bytes)
         return bytes
     }
 
-    mutating func requestEnded() throws(GRPCFrameError) {
+    func requestEnded() throws(GRPCFrameError) {
         guard requestScanner.isAtBoundary else {
             throw GRPCFrameError(status: GRPCStatus(.internal, "the request ends within a message"))
         }
     }
 
-    mutating func responseBegan(_ head: FieldBlock) -> Bool {
+    func responseBegan(_ head: FieldBlock) -> Bool {
         if let type = head.first("content-type") { frontContentType = GRPCWebContentType.native(type) }
         return true
     }
 
-    mutating func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
         try responseScanner.scan(bytes)
         return bytes
     }
 
-    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock) {
-        var fields = FieldBlock()
-        GRPCFields.copyResponse(trailers, into: &fields)
-        stream.finish(fields)
+    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
+        stream.finish(GRPCFields.response(trailers))
     }
 }
 

@@ -12,19 +12,19 @@ import NIOCore
 /// asking ──backOpened──▶ answering ──finish | fail | refuse──▶ over
 ///    └──────finish (trailers only) | fail | refuse───────────▶
 /// ```
-final class GRPCFrontLeg<Dialect: GRPCDialect> {
+final class GRPCFrontLeg {
     private enum Phase { case asking, answering, over }
 
     private let request: FrontRequest
     private let stream: any HTTPFrontStream
     private let startedAt: NIODeadline
-    private var dialect: Dialect
+    private let dialect: any GRPCDialect
     private var exchange: Exchange!
     private var phase = Phase.asking
     /// Bytes of the request that the back-end's side has not taken yet, as they came on the wire.
     private var untaken = 0
 
-    init(_ request: FrontRequest, _ dialect: Dialect) {
+    init(_ request: FrontRequest, _ dialect: any GRPCDialect) {
         self.request = request
         self.dialect = dialect
         stream = request.stream
@@ -75,7 +75,7 @@ final class GRPCFrontLeg<Dialect: GRPCDialect> {
     private func end(_ trailers: FieldBlock) {
         switch phase {
         case .asking: respondTrailersOnly(trailers)
-        case .answering: dialect.end(stream, trailers)
+        case .answering: dialect.end(stream, trailers, request.worker)
         case .over: break
         }
     }
@@ -84,7 +84,7 @@ final class GRPCFrontLeg<Dialect: GRPCDialect> {
         var fields = responseHead()
         GRPCFields.copyResponse(GRPCFields.sanitised(trailers), into: &fields)
         // A browser's client waits for no body then (gRPC PROTOCOL-WEB.md).
-        if Dialect.saysEmptyBody { fields.append("content-length", "0") }
+        if dialect.saysEmptyBody { fields.append("content-length", "0") }
         addCORS(&fields)
         stream.respond(fields, endStream: true)
     }
@@ -98,18 +98,19 @@ final class GRPCFrontLeg<Dialect: GRPCDialect> {
     }
 
     private func addCORS(_ fields: inout FieldBlock) {
-        guard let cors = request.route.cors, let origin = cors.allowedOrigin(request.head.fields) else { return }
+        guard request.head.fields.contains("origin"), let cors = request.route.cors,
+            let origin = cors.allowedOrigin(request.head.fields)
+        else { return }
         let names = GRPCFields.names(fields)
         cors.decorate(&fields, origin: origin, exposing: names)
     }
 
-    private func note(code: String, _ failure: Failure?) {
-        let request = request
-        let exchange = exchange!
+    private func note(code: @autoclosure () -> String, _ failure: Failure?) {
+        let (request, exchange, dialect) = (request, exchange!, dialect)
         request.worker.note(
             AccessRecord(
-                route: request.route.name, front: Dialect.frontName, client: request.head.connection.client,
-                path: String(decoding: request.head.path, as: UTF8.self), status: code,
+                route: request.route.name, front: dialect.frontName, client: request.head.connection.client,
+                path: String(decoding: request.head.path, as: UTF8.self), status: code(),
                 failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
                 bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
                 duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))

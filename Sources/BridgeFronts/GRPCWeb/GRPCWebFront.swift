@@ -62,9 +62,9 @@ public enum GRPCWebFront: FrontProtocol {
 }
 
 /// Bodies in gRPC-Web's frames; trailers are the last of them.
-struct WebDialect: GRPCDialect {
-    static var frontName: String { "grpc-web" }
-    static var saysEmptyBody: Bool { true }
+final class WebDialect: GRPCDialect {
+    var frontName: String { "grpc-web" }
+    var saysEmptyBody: Bool { true }
 
     let backContentType: String
     let frontContentType: String
@@ -87,13 +87,13 @@ struct WebDialect: GRPCDialect {
 
     var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
 
-    mutating func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
         try requestBodyState.transform(bytes)
     }
 
-    mutating func requestEnded() throws(GRPCFrameError) { try requestBodyState.finish() }
+    func requestEnded() throws(GRPCFrameError) { try requestBodyState.finish() }
 
-    mutating func responseBegan(_ head: FieldBlock) -> Bool {
+    func responseBegan(_ head: FieldBlock) -> Bool {
         let body = GRPCWebResponseBody(
             text: isTextAnswer, encoding: head.first("grpc-encoding"), clientAccepts: clientAccepts,
             maxMessageBytes: maxMessageBytes)
@@ -101,14 +101,16 @@ struct WebDialect: GRPCDialect {
         return !body.dropsEncodingField
     }
 
-    mutating func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
         try responseBodyState?.transform(bytes) ?? bytes
     }
 
-    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock) {
-        var fields = FieldBlock()
-        GRPCFields.copyResponse(trailers, into: &fields)
-        if let body = responseBodyState { stream.write(body.trailers(fields)) }
+    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
+        if let body = responseBodyState {
+            worker.scratch.clear()
+            body.writeTrailers(GRPCFields.response(trailers), into: &worker.scratch)
+            stream.write(worker.scratch)
+        }
         stream.finish(nil)
     }
 }

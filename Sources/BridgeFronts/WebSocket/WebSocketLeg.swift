@@ -216,14 +216,15 @@ extension WebSocketLeg: FrontLeg {
         // A drain that began while the back-end was dialled found nobody to tell.
         guard !request.worker.isDraining else { return drain() }
         guard let interval = options.pingInterval else { return }
-        pinger = WebSocketPinger(request.worker, interval: interval, timeout: options.pongTimeout) { [unowned self] in
-            pingerFired($0)
-        }
+        let stream = stream
+        pinger = WebSocketPinger(
+            request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
+            tell: { [unowned self] in pingerFired($0) })
     }
 
     private func pingerFired(_ event: WebSocketPinger.Event) {
         switch event {
-        case .sendPing: if stream.isWritable { write(.ping, ByteBuffer()) }
+        case .sendPing: write(.ping, ByteBuffer())
         case .silent:
             failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
             stream.reset()

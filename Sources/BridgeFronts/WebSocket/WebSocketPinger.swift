@@ -12,16 +12,23 @@ final class WebSocketPinger: WheelTimerTarget {
     private let worker: Worker
     private let interval: TimeAmount
     private let timeout: TimeAmount?
+    private let canSend: () -> Bool
     private let tell: (Event) -> Void
     private var timer: WheelTimer?
     private var nextPing: NIODeadline
     /// When the first ping that nothing followed must have been answered.
     private var answerDue: NIODeadline?
 
-    init(_ worker: Worker, interval: Duration, timeout: Duration?, tell: @escaping (Event) -> Void) {
+    /// - Parameter canSend: whether a ping would leave now. A client that still has bytes to read is slow, not gone, and
+    ///   is not asked: a ping behind them could not be answered in time. `timeouts.idle` is what ends its patience.
+    init(
+        _ worker: Worker, interval: Duration, timeout: Duration?, canSend: @escaping () -> Bool,
+        tell: @escaping (Event) -> Void
+    ) {
         self.worker = worker
         self.interval = TimeAmount(interval)
         self.timeout = timeout.map { TimeAmount($0) }
+        self.canSend = canSend
         self.tell = tell
         nextPing = worker.now + self.interval
         arm()
@@ -36,6 +43,11 @@ final class WebSocketPinger: WheelTimerTarget {
 
     func timerFired(_ timer: WheelTimer) {
         let now = worker.now
+        guard canSend() else {
+            answerDue = nil
+            nextPing = now + interval
+            return arm()
+        }
         if let answerDue, answerDue <= now {
             self.timer = nil
             return tell(.silent)

@@ -17,6 +17,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var isDirty = false
     private var isDraining = false
+    /// What there is to say is sent, and then the connection is closed.
+    private var isClosing = false
     private var idleTimer: WheelTimer?
     /// When the client last sent something, took something, or a stream ended.
     private var lastActivity: NIODeadline
@@ -30,7 +32,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
         options.maxHeaderListSize = UInt32(clamping: ingress.listener.limits.maxHeaderBytes)
-        session = HTTP2Session(role: .front, options: options)
+        session = HTTP2Session(role: .front, options: options, buffers: ingress.buffers)
         session.delegate = self
     }
 
@@ -68,8 +70,7 @@ final class HTTP2Connection: ChannelInboundHandler {
             worker.logger.debug(
                 "HTTP/2 connection broken by its client",
                 metadata: ["client.address": "\(info.client)", "reason": "\(error)"])
-            flushAtTickEnd()
-            self.context?.close(promise: nil)
+            isClosing = true
         }
         http2HasOutput()
     }
@@ -142,7 +143,7 @@ extension HTTP2Connection: TickFlushable {
         } catch {
             return context.close(promise: nil)
         }
-        if session.isOver { context.close(promise: nil) }
+        if isClosing || session.isOver { context.close(promise: nil) }
     }
 }
 

@@ -25,12 +25,22 @@ extension HTTP2FrontStream: HTTPFrontStream {
     var isWritable: Bool { stream.isWritable }
 
     /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
-    func respond(_ fields: FieldBlock, endStream: Bool) { stream.respond(fields, endStream: endStream || isHead) }
+    func respond(_ fields: FieldBlock, endStream: Bool) {
+        let endStream = endStream || isHead
+        stream.respond(fields, endStream: endStream)
+        if endStream { handler = nil }
+    }
 
     func openTunnel(_ fields: FieldBlock) { stream.respond(fields, endStream: false) }
 
     func write(_ bytes: ByteBuffer) { stream.write(bytes) }
-    func finish(_ trailers: FieldBlock?) { stream.finish(trailers) }
+
+    /// Who answered hears no more: how the stream closes after that is not worth a word.
+    func finish(_ trailers: FieldBlock?) {
+        stream.finish(trailers)
+        handler = nil
+    }
+
     func reset() { stream.breakOff() }
     func consume(_ count: Int) { stream.consume(count) }
 }
@@ -47,9 +57,10 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
     func http2Writable() { handler?.responseWritable() }
 
     func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
-        let handler = handler
-        self.handler = nil
-        handler?.requestAborted("the client reset the stream: \(errorCode)")
+        if let handler {
+            self.handler = nil
+            handler.requestAborted("the client reset the stream: \(errorCode)")
+        }
         connection.streamClosed()
     }
 }

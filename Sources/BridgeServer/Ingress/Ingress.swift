@@ -5,6 +5,7 @@ import BridgeConfig
 import BridgeCore
 import BridgeFronts
 import BridgeWire
+import HTTP2Session
 import NIOCore
 
 /// One listener as one worker sees it: its routes, and what the bridge answers there by itself.
@@ -14,6 +15,8 @@ final class Ingress {
 
     let worker: Worker
     let listener: ListenerShared
+    /// Shared by this listener's HTTP/2 connections.
+    let buffers = HTTP2Buffers()
     private let table: RouteTable
     /// Paths that the bridge answers itself, health among them.
     private let local: LocalPages?

@@ -71,11 +71,12 @@ public struct GRPCWebResponseBody {
         guard decompressor?.isAtBoundary ?? scanner.isAtBoundary else { throw .insideFrame }
     }
 
-    /// The trailer frame, as ``GRPCWebTrailers/write(_:asciiOnly:into:)`` makes it; in base64 for a text body.
-    public func trailers(_ fields: FieldBlock) -> ByteBuffer {
+    /// Appends the trailer frame, as ``GRPCWebTrailers/write(_:asciiOnly:into:)`` makes it; in base64 for a text body.
+    public func writeTrailers(_ fields: FieldBlock, into buffer: inout ByteBuffer) {
+        guard isText else { return GRPCWebTrailers.write(fields, into: &buffer) }
         var frame = ByteBuffer()
         GRPCWebTrailers.write(fields, into: &frame)
-        return isText ? Self.base64(frame) : frame
+        frame.withUnsafeReadableBytes { Base64Encoder.write($0, into: &buffer) }
     }
 
     private static func base64(_ buffer: ByteBuffer) -> ByteBuffer {

@@ -1,0 +1,28 @@
+// rtbridge: small buffers that streams use one after the other.
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+/// Buffers for what small streams have to send, shared by the sessions of one event loop: a call with a short message
+/// costs no allocation for it.
+public final class HTTP2Buffers {
+    /// Larger ones are not kept.
+    static let maximumCapacity = 4 * 1024
+    private static let maximumCount = 256
+
+    private var spare: [ByteBuffer] = []
+
+    public init() {}
+
+    /// An empty buffer, which nobody else holds.
+    func take() -> ByteBuffer { spare.popLast() ?? ByteBuffer() }
+
+    func giveBack(_ buffer: consuming ByteBuffer) {
+        guard buffer.capacity <= Self.maximumCapacity, spare.count < Self.maximumCount else { return }
+        buffer.clear()
+        spare.append(buffer)
+    }
+}
+
+@available(*, unavailable)
+extension HTTP2Buffers: Sendable {}
