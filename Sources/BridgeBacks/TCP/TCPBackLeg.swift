@@ -78,7 +78,7 @@ final class TCPBackLeg: BackLeg {
             guard phase == .open else { return }
             phase = .lingering
             // A back-end that takes the last bytes slowly has as long for them as an idle session.
-            arm(hasSentEnd ? connector.lingerTime : idle.map { TimeAmount($0) })
+            arm(hasSentEnd ? connector.lingerTime : TimeAmount(idle ?? RouteTimeouts().idle ?? .seconds(300)))
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
         case .dialling: phase = .closed
