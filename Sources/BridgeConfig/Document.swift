@@ -107,6 +107,17 @@ public struct Backend: Sendable, Equatable {
     public var connectTimeout: Duration = .seconds(5)
     /// Between attempts to reach a gRPC back-end.
     public var backoff = BackoffParameters.grpcConnection
+    public var loadBalancing = LoadBalancing.roundRobin
+    /// What ``LoadBalancing/hash`` looks at; nil with every other policy.
+    public var hashOn: HashOn?
+    /// How often names are resolved again while they are in use; nil is off: only as connections are made.
+    public var dnsRefresh: Duration? = .seconds(30)
+    /// gRPC: a connection without calls is closed after this; nil is off.
+    public var idleTimeout: Duration? = .seconds(1800)
+    public var keepalive = Keepalive()
+    public var healthCheck: HealthCheck?
+    public var outlierDetection: OutlierParameters?
+    public var circuitBreaker: BreakerLimits?
 
     public init(name: String, protocol: BackendProtocol, endpoints: [Address]) {
         self.name = name
@@ -168,6 +179,8 @@ public struct Route: Sendable, Equatable {
     public var websocket = WebSocketOptions()
     public var tcp = TCPOptions()
     public var udp = UDPOptions()
+    /// gRPC calls; nil: tried once.
+    public var retryPolicy: RetryParameters?
 
     public init(name: String, match: Match, backend: Backend) {
         self.name = name

@@ -17,7 +17,7 @@ struct AllAtOnceTests {
               // the wrong way to comment
               "workers": -1,
               "routes": [
-                { "backend": "greeter", "retryPolicy": {} },
+                { "backend": "greeter", "rateLimit": {} },
                 { "backend": "tcp://127.0.0.1:1", "match": { "listner": "x", } },
               ],
               "listeners": { "public": { "address": "0.0.0.0", "limits": { "idleTimeout": 5 } } },
@@ -32,7 +32,7 @@ struct AllAtOnceTests {
                 conf/routes.json:3:14: workers: -1 is outside 0...1024
                 conf/routes.json:5:18: routes[0].backend: "greeter" is not the name of a back-end
                   Did you mean "greeters"? Known: "greeters".
-                conf/routes.json:5:29: routes[0].retryPolicy: not supported yet
+                conf/routes.json:5:29: routes[0].rateLimit: not supported yet
                   Leave the key out: this build would not do what it asks for.
                 conf/routes.json:6:50: routes[1].match.listner: unknown key
                   Did you mean "listener"? Known keys: headers, host, listener, method, path, pathPrefix, protocol, service.

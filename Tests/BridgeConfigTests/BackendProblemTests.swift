@@ -38,7 +38,7 @@ struct BackendProblemTests {
             f:3:23: backends.b.endpoints: is missing
               Write for example "endpoints": ["10.0.0.11:50051"].
             f:4:20: backends.b.adresses: unknown key
-              Did you mean "endpoints"? Known keys: backoff, endpoints, loadBalancing, protocol, timeouts.
+              Did you mean "endpoints"? Known keys: backoff, circuitBreaker, dnsRefresh, endpoints, hashOn, healthCheck, keepalive, loadBalancing, outlierDetection, protocol, timeouts.
             """#),
         Case(
             #""protocol": "tcp", "endpoints": "a:1""#,
@@ -50,7 +50,61 @@ struct BackendProblemTests {
             #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "roundrobin""#,
             #"""
             f:4:60: backends.b.loadBalancing: "roundrobin" is not known here
-              Did you mean "roundRobin"? Known: "roundRobin".
+              Did you mean "roundRobin"? Known: "roundRobin", "leastRequest", "random", "hash".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "hash""#,
+            #"""
+            f:4:60: backends.b.loadBalancing: "hash" needs hashOn
+              Write for example "hashOn": "header:x-user", "cookie:session" or "clientIP".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "hashOn": "clientIP""#,
+            #"""
+            f:4:53: backends.b.hashOn: has no effect without hash
+              Write "loadBalancing": "hash" as well.
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "hash", "hashOn": "header x""#,
+            #"""
+            f:4:78: backends.b.hashOn: "header x" is nothing that a hash can look at
+              Write "header:NAME", "cookie:NAME" or "clientIP".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "hash", "hashOn": "cookie:a b""#,
+            #"""
+            f:4:78: backends.b.hashOn: "cookie:a b" has no name of a cookie in it
+              Write "header:NAME", "cookie:NAME" or "clientIP".
+            """#),
+        Case(
+            #""protocol": "tcp", "endpoints": ["a:1"], "healthCheck": {"type": "grpc"}, "keepalive": {"interval": "5s"}"#,
+            #"""
+            f:4:66: backends.b.healthCheck.type: only grpc back-ends are asked by gRPC
+              Write "tcp" or "http".
+            f:4:101: backends.b.keepalive.interval: "5s" is outside 10s...8760h
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "healthCheck": {"type": "tcp", "path": "/x", "service": "s"}"#,
+            #"""
+            f:4:82: backends.b.healthCheck.path: is looked at by http alone
+              Leave it out, or write "type": "http".
+            f:4:99: backends.b.healthCheck.service: is asked for by grpc alone
+              Leave it out, or write "type": "grpc".
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "healthCheck": {"type": "http", "expectStatus": "299-200", "unhealthyThreshold": 0}"#,
+            #"""
+            f:4:91: backends.b.healthCheck.expectStatus: "299-200" ends before it begins
+              Write for example "200" or "200-299".
+            f:4:124: backends.b.healthCheck.unhealthyThreshold: 0 is outside 1...100
+            """#),
+        Case(
+            #""protocol": "grpc", "endpoints": ["a:1"], "outlierDetection": {"baseEjectionTime": "10m", "maxEjectionPercent": 101}, "circuitBreaker": {"maxRequests": 0}"#,
+            #"""
+            f:4:84: backends.b.outlierDetection.baseEjectionTime: maxEjectionTime is shorter than baseEjectionTime
+              baseEjectionTime is 10m, maxEjectionTime 5m.
+            f:4:113: backends.b.outlierDetection.maxEjectionPercent: 101 is outside 0...100
+            f:4:153: backends.b.circuitBreaker.maxRequests: 0 is outside 1...10000000
             """#),
         Case(
             #""protocol": "grpc", "endpoints": ["a:1"], "timeouts": {"connect": "off"}"#,

@@ -62,13 +62,57 @@ enum DocumentPrinter {
     }
 
     private static func print(_ backend: Backend) -> String {
-        object([
+        var keys = [
             "protocol": quoted(backend.protocol.rawValue), "endpoints": list(backend.endpoints.map { quoted("\($0)") }),
-            "timeouts": object(["connect": print(backend.connectTimeout)]),
+            "timeouts": object(["connect": print(backend.connectTimeout), "idle": timer(backend.idleTimeout)]),
+            "loadBalancing": quoted(backend.loadBalancing.rawValue), "dnsRefresh": timer(backend.dnsRefresh),
+            "hashOn": optional(backend.hashOn.map(HashText.write)),
+            "keepalive": object([
+                "interval": timer(backend.keepalive.interval), "timeout": print(backend.keepalive.timeout),
+            ]),
             "backoff": object([
                 "initial": print(backend.backoff.initial), "multiplier": "\(backend.backoff.multiplier)",
                 "max": print(backend.backoff.max), "jitter": print(backend.backoff.jitter),
             ]),
+        ]
+        keys["healthCheck"] = backend.healthCheck.map(print)
+        keys["outlierDetection"] = backend.outlierDetection.map { outlier in
+            object([
+                "consecutiveFailures": "\(outlier.consecutiveFailures)", "interval": print(outlier.interval),
+                "baseEjectionTime": print(outlier.baseEjectionTime), "maxEjectionTime": print(outlier.maxEjectionTime),
+                "maxEjectionPercent": "\(outlier.maxEjectionPercent)",
+            ])
+        }
+        keys["circuitBreaker"] = backend.circuitBreaker.map { limits in
+            object([
+                "maxConnections": "\(limits.maxConnections)", "maxPendingRequests": "\(limits.maxPendingRequests)",
+                "maxRequests": "\(limits.maxRequests)",
+            ])
+        }
+        return object(keys)
+    }
+
+    private static func print(_ check: HealthCheck) -> String {
+        var keys = [
+            "type": quoted(check.type.rawValue), "interval": print(check.interval), "timeout": print(check.timeout),
+            "healthyThreshold": "\(check.healthyThreshold)", "unhealthyThreshold": "\(check.unhealthyThreshold)",
+        ]
+        if check.type == .grpc { keys["service"] = quoted(check.service) }
+        if check.type == .http {
+            keys["path"] = quoted(check.path)
+            keys["expectStatus"] = quoted(StatusRangeText.write(check.expectStatus))
+        }
+        return object(keys)
+    }
+
+    private static func print(_ retry: RetryParameters) -> String {
+        object([
+            "maxAttempts": "\(retry.maxAttempts)", "initialBackoff": print(retry.initialBackoff),
+            "maxBackoff": print(retry.maxBackoff), "backoffMultiplier": "\(retry.backoffMultiplier)",
+            "jitter": print(retry.jitter), "perAttemptTimeout": timer(retry.perAttemptTimeout),
+            "budgetPercent": "\(retry.budgetPercent)",
+            "retryableStatusCodes": list(
+                retry.retryableStatusCodes.map { Kind<UInt8>.grpcStatus.show?($0) ?? "" }),
         ])
     }
 
@@ -117,6 +161,7 @@ enum DocumentPrinter {
                 "allowCredentials": "\(cors.allowCredentials)", "maxAge": print(cors.maxAge),
             ])
         }
+        keys["retryPolicy"] = route.retryPolicy.map(print)
         return object(keys)
     }
 

@@ -80,7 +80,62 @@ private struct RandomDocument {
         backend.backoff.max = max(one, other)
         backend.backoff.multiplier = 1 + Double(number(50)) / 10
         backend.backoff.jitter = self.one(of: [.full, .equal, .decorrelated, .fraction(Double(number(100)) / 100)])
+        backend.loadBalancing = self.one(of: LoadBalancing.allCases)
+        if backend.loadBalancing == .hash {
+            backend.hashOn = self.one(of: [.clientIP, .header("x-user"), .cookie("Session")])
+        }
+        backend.dnsRefresh = duration()
+        backend.idleTimeout = duration()
+        backend.keepalive.interval = flag() ? .seconds(10 + number(1000)) : nil
+        backend.keepalive.timeout = duration() ?? .seconds(1)
+        if flag() { backend.healthCheck = healthCheck(kind) }
+        if flag() { backend.outlierDetection = outlierDetection() }
+        if flag() {
+            backend.circuitBreaker = BreakerLimits()
+            backend.circuitBreaker?.maxConnections = 1 + number(9_999_999)
+            backend.circuitBreaker?.maxPendingRequests = 1 + number(9_999_999)
+            backend.circuitBreaker?.maxRequests = 1 + number(9_999_999)
+        }
         return backend
+    }
+
+    private mutating func healthCheck(_ kind: BackendProtocol) -> HealthCheck {
+        var check = HealthCheck(type: one(of: kind == .grpc ? [.grpc, .http, .tcp] : [.http, .tcp]))
+        if check.type == .grpc { check.service = "a.B\(number(9))" }
+        if check.type == .http {
+            check.path = "/health\(number(9))"
+            check.expectStatus = one(of: [200...200, 200...204, 100...599])
+        }
+        check.interval = duration() ?? .seconds(1)
+        check.timeout = duration() ?? .seconds(1)
+        check.healthyThreshold = 1 + number(99)
+        check.unhealthyThreshold = 1 + number(99)
+        return check
+    }
+
+    private mutating func outlierDetection() -> OutlierParameters {
+        var outlier = OutlierParameters()
+        let (one, other) = (duration() ?? .seconds(2), duration() ?? .seconds(3))
+        outlier.consecutiveFailures = 1 + number(999_999)
+        outlier.interval = duration() ?? .seconds(1)
+        outlier.baseEjectionTime = min(one, other)
+        outlier.maxEjectionTime = max(one, other)
+        outlier.maxEjectionPercent = number(100)
+        return outlier
+    }
+
+    private mutating func retryPolicy() -> RetryParameters {
+        var retry = RetryParameters()
+        let (one, other) = (duration() ?? .seconds(2), duration() ?? .seconds(3))
+        retry.maxAttempts = 2 + number(8)
+        retry.initialBackoff = min(one, other)
+        retry.maxBackoff = max(one, other)
+        retry.backoffMultiplier = 1 + Double(number(50)) / 10
+        retry.jitter = self.one(of: [.full, .equal, .decorrelated, .fraction(Double(number(100)) / 100)])
+        retry.retryableStatusCodes = self.one(of: [[14], [1, 16], [14, 8, 4]])
+        retry.perAttemptTimeout = duration()
+        retry.budgetPercent = number(100)
+        return retry
     }
 
     private mutating func route(_ index: Int, _ document: Document) -> Route {
@@ -122,6 +177,7 @@ private struct RandomDocument {
         route.websocket.maxMessageBytes = 1 + number(10_000_000)
         route.tcp.halfClose = flag()
         route.tcp.nodelay = flag()
+        route.retryPolicy = flag() ? retryPolicy() : nil
         route.udp.idle = duration()
         route.udp.maxDatagramBytes = 1 + number(65506)
         route.udp.maxSessions = 1 + number(999_999)

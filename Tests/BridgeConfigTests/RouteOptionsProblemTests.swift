@@ -6,6 +6,26 @@ import Testing
 struct RouteOptionsProblemTests {
     static let wrongOptions: [Case] = [
         Case(
+            #""backend": "grpc://a:1", "retryPolicy": {"maxAttempts": 1, "retryableStatusCodes": ["UNAVAILABEL", "OK"], "jitter": 2}"#,
+            #"""
+            f:6:57: routes[0].retryPolicy.maxAttempts: 1 is outside 2...10
+            f:6:85: routes[0].retryPolicy.retryableStatusCodes[0]: "UNAVAILABEL" is not known here
+              Did you mean "UNAVAILABLE"? Known: "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED".
+            f:6:100: routes[0].retryPolicy.retryableStatusCodes[1]: "OK" is not known here
+              Known: "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED".
+            f:6:117: routes[0].retryPolicy.jitter: 2 is outside 0.0...1.0
+              Write a fraction of the delay, for example 0.2 for ±20 %.
+            """#),
+        Case(
+            #""backend": "grpc://a:1", "retryPolicy": {"initialBackoff": "3s", "budgetPercent": 101, "perAttemptTimeout": "0s"}"#,
+            #"""
+            f:6:60: routes[0].retryPolicy.initialBackoff: maxBackoff is shorter than initialBackoff
+              initialBackoff is 3s, maxBackoff 2s.
+            f:6:83: routes[0].retryPolicy.budgetPercent: 101 is outside 0...100
+            f:6:109: routes[0].retryPolicy.perAttemptTimeout: "0s" is outside 1ms...8760h
+              Write "off" to switch the timer off.
+            """#),
+        Case(
             #""backend": "grpc://a:1", "cors": {}"#,
             #"""
             f:6:34: routes[0].cors.allowOrigins: is missing

@@ -13,9 +13,12 @@ struct SchemaTests {
     /// Has every object of the contract in it, so that its readers ask for all of their keys.
     private static let sample = #"""
         {"listeners": {"l": {"address": "x:0", "limits": {}, "tls": {"certificates": [{}]}}},
-         "backends": {"b": {"timeouts": {}, "backoff": {}}}, "admin": {}, "health": {"paths": {}},
+         "backends": {"b": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {}, "outlierDetection": {},
+                            "circuitBreaker": {}}}, "admin": {}, "health": {"paths": {}},
          "routes": [{"match": {"headers": {}}, "grpcWeb": {}, "cors": {}, "timeouts": {}, "errors": {}, "websocket": {},
-                     "tcp": {}, "udp": {}, "backend": {"timeouts": {}, "backoff": {}}}],
+                     "tcp": {}, "udp": {}, "retryPolicy": {},
+                     "backend": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {},
+                                 "outlierDetection": {}, "circuitBreaker": {}}}],
          "shutdown": {}, "logging": {}}
         """#
 

@@ -76,37 +76,11 @@ struct UnsupportedTests {
               Unix sockets come later; write a host and a port.
             """#),
         Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "leastRequest""#,
-            #"""
-            f:4:60: backends.b.loadBalancing: "leastRequest" is not supported yet
-              Supported: "roundRobin".
-            """#),
-        Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "loadBalancing": "hash", "hashOn": "clientIP""#,
-            #"""
-            f:4:60: backends.b.loadBalancing: "hash" is not supported yet
-              Supported: "roundRobin".
-            f:4:68: backends.b.hashOn: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "tls": {}, "dnsRefresh": "30s", "healthCheck": {"type": "grpc"}"#,
+            #""protocol": "grpc", "endpoints": ["a:1"], "tls": {}, "proxyProtocol": "v1""#,
             #"""
             f:4:43: backends.b.tls: not supported yet
               Leave the key out: this build would not do what it asks for.
-            f:4:54: backends.b.dnsRefresh: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:4:75: backends.b.healthCheck: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "outlierDetection": {}, "circuitBreaker": {}, "proxyProtocol": "v1""#,
-            #"""
-            f:4:43: backends.b.outlierDetection: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:4:67: backends.b.circuitBreaker: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:4:89: backends.b.proxyProtocol: not supported yet
+            f:4:54: backends.b.proxyProtocol: not supported yet
               Leave the key out: this build would not do what it asks for.
             """#),
     ]
@@ -182,12 +156,6 @@ struct UnsupportedTests {
               Leave the key out: this build would not do what it asks for.
             """#),
         Case(
-            #""backend": "grpc://a:1", "retryPolicy": {"maxAttempts": 4}"#,
-            #"""
-            f:6:26: routes[0].retryPolicy: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
             #""backend": "b", "reconnect": {"mode": "close"}"#,
             #"""
             f:6:17: routes[0].reconnect: not supported yet
@@ -226,8 +194,7 @@ struct UnsupportedTests {
             """#
         let backend = #"""
             "protocol": "tcp", "endpoints": ["a:1"], "loadBalancing": "roundRobin", "hashOn": null, "tls": null,
-            "dnsRefresh": null, "healthCheck": null, "outlierDetection": null, "circuitBreaker": null,
-            "proxyProtocol": null
+            "healthCheck": null, "outlierDetection": null, "circuitBreaker": null, "proxyProtocol": null
             """#
         let route = #"""
             "backend": "b", "match": {"serverNames": []}, "retryPolicy": null, "reconnect": null, "access": null,

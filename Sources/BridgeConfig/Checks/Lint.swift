@@ -86,6 +86,7 @@ struct Lint {
             ("maxMessageBytes", isGRPC, "It is for gRPC; WebSockets have websocket.maxMessageBytes."),
             ("websocket", fronts.contains(.websocket), "It is for websocket."),
             ("tcp", back == .tcp, "It is for tcp back-ends; this one speaks \(back.rawValue)."),
+            ("retryPolicy", isGRPC, "It is for gRPC calls."),
             ("udp", back == .udp, "It is for udp back-ends; this one speaks \(back.rawValue)."),
         ]
         for option in options

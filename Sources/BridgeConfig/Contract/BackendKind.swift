@@ -20,17 +20,38 @@ extension Kind where Value == Backend {
             var backend = Backend(name: "", protocol: kind ?? .grpc, endpoints: endpoints ?? [])
             backend.name = name ?? Backend.name(backend.protocol, backend.endpoints)
 
-            var loadBalancing = "roundRobin"
-            o.read(
-                "loadBalancing", into: &loadBalancing,
-                as: .word(["roundRobin"], later: ["leastRequest", "random", "hash"]))
-            o.read("timeouts", into: &backend.connectTimeout, as: .connectTimeout)
+            let timeouts = Kind.backendTimeouts(backend)
+            o.read("timeouts", into: &backend, as: timeouts)
             o.read("backoff", into: &backend.backoff, as: .backoff)
-            for key in ["hashOn", "tls", "dnsRefresh", "healthCheck", "outlierDetection", "circuitBreaker"] {
-                o.later(key)
+            readBalancing(o, &backend)
+            o.read("dnsRefresh", into: &backend.dnsRefresh, as: .timer(in: DurationText.anyTimer))
+            o.read("keepalive", into: &backend.keepalive, as: .keepalive)
+            backend.healthCheck = o.optional("healthCheck", as: .healthCheck)
+            backend.outlierDetection = o.optional("outlierDetection", as: .outlierDetection)
+            backend.circuitBreaker = o.optional("circuitBreaker", as: .circuitBreaker)
+            if kind != .grpc, backend.healthCheck?.type == .grpc {
+                o.refuse(
+                    at: o.value.path.key("healthCheck").key("type"), "only grpc back-ends are asked by gRPC",
+                    hint: #"Write "tcp" or "http"."#)
             }
-            o.later("proxyProtocol")
+            for key in ["tls", "proxyProtocol"] { o.later(key) }
             return kind == nil || endpoints == nil ? nil : backend
+        }
+    }
+
+    private static func readBalancing(_ o: ObjectReader, _ backend: inout Backend) {
+        o.read("loadBalancing", into: &backend.loadBalancing, as: .word())
+        backend.hashOn = o.optional("hashOn", as: .parsed(HashText.parse))
+        switch backend.loadBalancing {
+        case .hash where !o.has("hashOn"):
+            o.refuse(
+                "loadBalancing", "\"hash\" needs hashOn",
+                hint: #"Write for example "hashOn": "header:x-user", "cookie:session" or "clientIP"."#)
+        case .roundRobin, .leastRequest, .random:
+            if o.has("hashOn") {
+                o.refuse("hashOn", "has no effect without hash", hint: #"Write "loadBalancing": "hash" as well."#)
+            }
+        case .hash: break
         }
     }
 
@@ -66,13 +87,14 @@ extension Kind where Value == Backend {
     }
 }
 
-extension Kind where Value == Duration {
-    /// The object `timeouts` of a back-end, which has one key.
-    static var connectTimeout: Kind {
+extension Kind where Value == Backend {
+    /// The object `timeouts` of a back-end.
+    static func backendTimeouts(_ backend: Backend) -> Kind {
         .object { o in
-            var timeout = Backend(name: "", protocol: .tcp, endpoints: []).connectTimeout
-            o.read("connect", into: &timeout, as: .duration(in: DurationText.anyTimer))
-            return timeout
+            var backend = backend
+            o.read("connect", into: &backend.connectTimeout, as: .duration(in: DurationText.anyTimer))
+            o.read("idle", into: &backend.idleTimeout, as: .timer(in: DurationText.anyTimer))
+            return backend
         }
     }
 }

@@ -35,7 +35,8 @@ extension Kind where Value == Route {
             o.read("websocket", into: &route.websocket, as: .webSocket)
             o.read("tcp", into: &route.tcp, as: .tcp)
             o.read("udp", into: &route.udp, as: .udp)
-            for key in ["retryPolicy", "reconnect", "access", "rateLimit"] { o.later(key) }
+            route.retryPolicy = o.optional("retryPolicy", as: .retryPolicy)
+            for key in ["reconnect", "access", "rateLimit"] { o.later(key) }
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, o)
             return route
