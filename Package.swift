@@ -49,11 +49,12 @@ let package = Package(
             dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, http1, deque]),
         .target(
             name: "BridgeBacks",
-            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, posix, deque]),
+            dependencies: ["BridgeCore", "BridgePolicy", "BridgeWire", "HTTP2Session", nio, posix, deque]),
         .target(
             name: "BridgeServer",
             dependencies: [
-                "BridgeFronts", "BridgeBacks", "BridgeConfig", "HTTP2Session", "NIOOpenSSL", nio, posix, http1, logging,
+                "BridgeFronts", "BridgeBacks", "BridgeConfig", "BridgePolicy", "HTTP2Session", "NIOOpenSSL", nio, posix,
+                http1, logging,
             ]),
         .target(
             name: "BridgeDemo",

@@ -53,22 +53,6 @@ struct Dialer {
         }
     }
 
-    /// Tries the endpoints in order until one is reached; the last failure is the one that is told.
-    func connect(
-        toOneOf endpoints: ArraySlice<Address>, nodelay: Bool, handler: @escaping () -> some ChannelInboundHandler,
-        done: @escaping (Result<(any Channel, Address), Failure>) -> Void
-    ) {
-        guard let endpoint = endpoints.first else { return }
-        connect(to: endpoint, nodelay: nodelay, handler: handler()) { result in
-            switch result {
-            case .success(let channel): done(.success((channel, endpoint)))
-            case .failure where endpoints.count > 1:
-                connect(toOneOf: endpoints.dropFirst(), nodelay: nodelay, handler: handler, done: done)
-            case .failure(let failure): done(.failure(failure))
-            }
-        }
-    }
-
     /// What an error of connecting means.
     static func failure(_ error: any Error, _ address: String) -> Failure {
         switch error {

@@ -16,6 +16,7 @@ public struct Failure: Error, Sendable, Equatable {
         public static let refused = Kind(rawValue: "refused")
         public static let notGRPC = Kind(rawValue: "not_grpc")
         public static let deadlineExceeded = Kind(rawValue: "deadline_exceeded")
+        public static let attemptTimeout = Kind(rawValue: "attempt_timeout")
         public static let idleTimeout = Kind(rawValue: "idle_timeout")
         public static let messageTooBig = Kind(rawValue: "message_too_big")
         public static let protocolViolation = Kind(rawValue: "protocol_violation")
@@ -44,6 +45,23 @@ public struct Failure: Error, Sendable, Equatable {
     public var address: String?
     /// The gRPC status that says it best, where the kind's own does not.
     public var grpcCode: Int?
+    /// The attempt that failed, where there may be several: `(attempt 3 of 4, 412 ms)`.
+    public var attempt: Attempt?
+
+    public struct Attempt: Sendable, Equatable {
+        public var number: Int
+        public var maximum: Int
+        /// Since the call began.
+        public var elapsed: Duration
+
+        public init(number: Int, maximum: Int, elapsed: Duration) {
+            self.number = number
+            self.maximum = maximum
+            self.elapsed = elapsed
+        }
+
+        var text: String { "(attempt \(number) of \(maximum), \(elapsed / .milliseconds(1)) ms)" }
+    }
 
     public init(
         _ kind: Kind, _ origin: Origin, _ phase: Phase, _ reason: String, address: String? = nil, grpcCode: Int? = nil
@@ -64,7 +82,7 @@ public struct Failure: Error, Sendable, Equatable {
         if let address { parts.append(address) }
         if origin == .back { parts.append(phase.rawValue) }
         parts.append(reason)
-        return parts.joined(separator: ": ")
+        return parts.joined(separator: ": ") + (attempt.map { " " + $0.text } ?? "")
     }
 }
 
@@ -80,7 +98,7 @@ extension Failure {
     public var grpcStatusCode: Int {
         if let grpcCode { return grpcCode }
         switch kind {
-        case .deadlineExceeded: return 4
+        case .deadlineExceeded, .attemptTimeout: return 4
         case .messageTooBig: return 8
         case .aborted: return 1
         case .protocolViolation, .notGRPC: return 13
@@ -91,7 +109,7 @@ extension Failure {
     /// The HTTP status where nothing was answered yet (RFC 9110 §15.6).
     public var httpStatus: Int {
         switch kind {
-        case .connectTimeout, .deadlineExceeded, .idleTimeout: return 504
+        case .connectTimeout, .deadlineExceeded, .attemptTimeout, .idleTimeout: return 504
         case .draining, .overloaded: return 503
         case .protocolViolation where origin == .front: return 400
         default: return 502

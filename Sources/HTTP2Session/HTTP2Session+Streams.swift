@@ -30,10 +30,10 @@ extension HTTP2Session {
         stream.isClosed = true
         nghttp2_session_set_stream_user_data(session, stream.id, nil)
         unlink(stream)
-        stream.releaseOutput()
         let delegate = stream.delegate
         stream.delegate = nil
         delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)
+        stream.releaseOutput()
     }
 
     func pointer(_ stream: HTTP2Stream) -> UnsafeMutableRawPointer {

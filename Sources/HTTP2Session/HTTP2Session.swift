@@ -196,7 +196,11 @@ public final class HTTP2Session {
     public func connectionLost(_ code: HTTP2ErrorCode) {
         isFailed = true
         isConnectionLost = true
-        while let stream = first { close(stream, code) }
+        while let stream = first {
+            // libnghttp2 knows a stream from the moment its HEADERS frame leaves the queue.
+            if role == .back, nghttp2_session_find_stream(session, stream.id) == nil { stream.wasNotSent = true }
+            close(stream, code)
+        }
     }
 
     // MARK: For streams

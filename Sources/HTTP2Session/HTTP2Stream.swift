@@ -14,6 +14,8 @@ import NIOCore
 public final class HTTP2Stream {
     /// Above this many waiting bytes ``isWritable`` is false.
     public static let highWatermark = 64 * 1024
+    /// Up to this many bytes ``keepWritten()`` keeps.
+    public static let maximumKept = HTTP2Buffers.maximumCapacity
     /// Below this many ``HTTP2StreamDelegate/http2Writable()`` is called.
     public static let lowWatermark = 32 * 1024
 
@@ -34,6 +36,8 @@ public final class HTTP2Stream {
     var isAboveWatermark = false
     /// Our END_STREAM is on its way.
     var hasSentEnd = false
+    /// Whether everything that was written is still in ``output``, what has left before its reader index.
+    var keepsOutput = false
     /// Bytes of ``output`` that are announced in a frame's header, and have to follow it.
     var inFrame = 0
 
@@ -57,6 +61,18 @@ public final class HTTP2Stream {
 
     public var isWritable: Bool { !isAboveWatermark }
 
+    /// Keeps what is written as long as all of it fits one of the event loop's small buffers, for ``written``.
+    public func keepWritten() { keepsOutput = true }
+
+    /// All that was written, after ``keepWritten()``; nil if it was more than a small buffer holds. Still there when
+    /// ``HTTP2StreamDelegate/http2Closed(_:wasNotSent:)`` is called.
+    public var written: ByteBuffer? {
+        guard keepsOutput else { return nil }
+        var written = output
+        if isOutputBorrowed { written.moveReaderIndex(to: 0) }
+        return written
+    }
+
     /// Whether the peer has half-closed.
     public var hasPeerEnded: Bool { peerEnded }
 
@@ -71,6 +87,7 @@ public final class HTTP2Stream {
     public func write(_ bytes: ByteBuffer) {
         guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }
         if output.readableBytes == 0, bytes.readableBytes >= 4096 {
+            if output.writerIndex > 0 { keepsOutput = false }
             releaseOutput()
             output = bytes
         } else {
@@ -78,7 +95,10 @@ public final class HTTP2Stream {
                 output = session.buffers.take()
                 isOutputBorrowed = true
             }
-            if output.readerIndex > 64 * 1024 { output.discardReadBytes() }
+            if output.readerIndex > 64 * 1024 {
+                keepsOutput = false
+                output.discardReadBytes()
+            }
             output.writeImmutableBuffer(bytes)
         }
         if output.readableBytes > Self.highWatermark { isAboveWatermark = true }
@@ -108,6 +128,7 @@ public final class HTTP2Stream {
         sending = .finished
         // What a DATA frame has begun with is still asked for; everything else is dropped.
         let promised = inFrame > 0 ? ByteBuffer(bytes: output.readableBytesView.prefix(inFrame)) : ByteBuffer()
+        keepsOutput = false
         releaseOutput()
         output = promised
         session.submitReset(self, code)
@@ -136,7 +157,8 @@ public final class HTTP2Stream {
 
     /// Called as bytes leave.
     func drained() {
-        if output.readableBytes == 0 {
+        if output.readableBytes == 0, !keepsOutput || !isOutputBorrowed || output.writerIndex > Self.maximumKept {
+            keepsOutput = false
             if isOutputBorrowed, output.capacity <= 16 * 1024 { output.clear() } else { releaseOutput() }
         }
         if isAboveWatermark, output.readableBytes < Self.lowWatermark {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeCore
+import BridgePolicy
 import BridgeWire
 import HTTP2Session
 import NIOCore
@@ -27,7 +28,10 @@ final class GRPCBackConnection: ChannelInboundHandler {
     private var isDirty = false
     private var isClosing = false
     private var greetingTimer: WheelTimer?
+    private var care: ConnectionCare
+    private var careTimer: WheelTimer?
     private var error: (any Error)?
+    private var silence: Failure?
     private(set) var address = ""
     /// Why all streams ended at once, where the connection was lost.
     private(set) var lossFailure: Failure?
@@ -36,6 +40,10 @@ final class GRPCBackConnection: ChannelInboundHandler {
         self.connector = connector
         var options = HTTP2Options()
         options.maxHeaderListSize = 64 * 1024
+        let backend = connector.dialer.backend
+        care = ConnectionCare(
+            interval: backend.keepalive.interval, timeout: backend.keepalive.timeout, idle: backend.idleTimeout,
+            now: .nanoseconds(Int64(clamping: connector.worker.now.uptimeNanoseconds)))
         session = HTTP2Session(role: .back, options: options, buffers: connector.buffers)
         session.delegate = self
     }
@@ -63,6 +71,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
             leave()
             return nil
         }
+        if session.streamCount == 1 { noteCalls(true) }
         return stream
     }
 
@@ -87,6 +96,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     /// A stream has gone.
     func streamClosed() {
+        if session.streamCount == 0 { noteCalls(false) }
         switch phase {
         case .ready: connector.streamsFreed()
         case .leaving where session.streamCount == 0: close()
@@ -106,6 +116,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
+        care.received(now: time)
         do throws(HTTP2SessionError) {
             try session.receive(unwrapInboundIn(data))
         } catch {
@@ -134,13 +145,15 @@ final class GRPCBackConnection: ChannelInboundHandler {
         worker.refreshClock()
         self.context = nil
         greetingTimer?.cancel()
+        careTimer?.cancel()
         let before = phase
         phase = .closed
+        connector.connectionClosed()
         let failure: Failure
         if let error = error as? HTTP2SessionError {
             failure = Failure(.protocolViolation, .back, .http2, error.description, address: address, grpcCode: 14)
         } else {
-            failure = Dialer.lost(error, address)
+            failure = silence ?? Dialer.lost(error, address)
         }
         lossFailure = failure
         session.connectionLost(.connectError)
@@ -164,6 +177,7 @@ extension GRPCBackConnection: HTTP2SessionDelegate {
         case .greeting:
             phase = .ready
             greetingTimer?.cancel()
+            takeCare()
             connector.connectionReady(self)
         case .ready: connector.streamsFreed()
         case .connecting, .leaving, .closed: break
@@ -178,6 +192,38 @@ extension GRPCBackConnection: HTTP2SessionDelegate {
         guard !isDirty else { return }
         isDirty = true
         worker.flushAtTickEnd(self)
+    }
+}
+
+// MARK: - Keepalive and idleness
+
+extension GRPCBackConnection {
+    private var time: Duration { .nanoseconds(Int64(clamping: worker.now.uptimeNanoseconds)) }
+
+    private func noteCalls(_ any: Bool) {
+        care.calls(any, now: time)
+        // A timer that is armed finds out by itself.
+        if careTimer == nil, phase == .ready { takeCare() }
+    }
+
+    private func takeCare() {
+        careTimer = nil
+        guard phase == .ready || phase == .leaving else { return }
+        switch care.tick(now: time) {
+        case .ping:
+            session.ping()
+            takeCare()
+        case .closeIdle: closeWhenIdle()
+        case .giveUp:
+            silence = Failure(
+                .connectionLost, .back, .http2, "no answer to a PING (keepalive.timeout)", address: address)
+            context?.close(promise: nil)
+        case .wait(let until):
+            // Calls may begin and end before `until`: silence is looked for as often as it may be pinged.
+            let interval = connector.dialer.backend.keepalive.interval.map { time + $0 }
+            guard let next = [until, interval].compactMap({ $0 }).min() else { return }
+            careTimer = worker.timers.schedule(at: worker.now + TimeAmount(next - time), self)
+        }
     }
 }
 
@@ -197,6 +243,7 @@ extension GRPCBackConnection: TickFlushable {
 
 extension GRPCBackConnection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
+        if timer === careTimer { return takeCare() }
         guard phase == .greeting || phase == .connecting else { return }
         error = nil
         context?.close(promise: nil)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeCore
+import BridgePolicy
 import BridgeWire
 import HTTP2Session
 import NIOCore
@@ -11,7 +12,8 @@ import NIOCore
 ///
 /// ```
 /// waiting ──start──▶ asked ──head──▶ answering ──trailers + END_STREAM──▶ over
-///                      ├──trailers only──────────────────────────────────▶
+///    ▲                 ├──trailers only──────────────────────────────────▶
+///    └──never seen─────┤
 ///                      └──head of something else──▶ collecting ──────────▶
 /// ```
 final class GRPCBackLeg: BackLeg {
@@ -20,9 +22,17 @@ final class GRPCBackLeg: BackLeg {
 
     private enum Phase { case waiting, asked, answering, collecting, over }
 
-    private let connector: GRPCConnector
+    private var connector: GRPCConnector!
+    /// Who chooses the connector, where there are several.
+    private let balancer: GRPCBalancer?
     private var phase = Phase.waiting
-    private var exchange: Exchange?
+    private(set) var caller: (any GRPCCaller)?
+    /// Whether the caller itself tries again what no application has seen.
+    private let isAttempt: Bool
+    private var transparent = TransparentRetries()
+    /// What a call that begins anew has to say again.
+    private var replay = ByteBuffer()
+    private var hasFrontEnded = false
     private var connection: GRPCBackConnection?
     private var stream: HTTP2Stream?
     private var trailers: FieldBlock?
@@ -31,51 +41,81 @@ final class GRPCBackLeg: BackLeg {
     /// Bytes that the front has not taken yet.
     private var untaken = 0
     private(set) var address: String?
+    /// What the balancer keeps about the call.
+    var balancing = BalancedCall()
+    /// Why no application has seen the call, where that is how it failed.
+    private(set) var unseen: TransparentRetries.Reason?
 
-    init(connector: GRPCConnector) { self.connector = connector }
+    /// - Parameter isAttempt: the call is one attempt of a caller that decides by itself about others.
+    init(connector: GRPCConnector, isAttempt: Bool = false) {
+        self.connector = connector
+        self.isAttempt = isAttempt
+        balancer = nil
+    }
+
+    init(balancer: GRPCBalancer, isAttempt: Bool) {
+        self.balancer = balancer
+        self.isAttempt = isAttempt
+    }
 
     var isWritable: Bool { stream?.isWritable ?? false }
     var staysOpenAfterEnd: Bool { false }
 
     // MARK: Commands of the exchange
 
-    func open(_ exchange: Exchange) {
-        self.exchange = exchange
-        connector.acquire(self)
+    func open(_ exchange: Exchange) { begin(exchange) }
+
+    func begin(_ caller: any GRPCCaller) {
+        self.caller = caller
+        acquire()
+    }
+
+    private func acquire() {
+        if let balancer { balancer.acquire(self) } else { connector.acquire(self) }
     }
 
     /// A connection is there.
     func start(on connection: GRPCBackConnection) {
-        guard let exchange, phase == .waiting else { return }
+        guard let caller, phase == .waiting else { return }
         address = connection.address
-        var fields = exchange.request
-        if let deadline = exchange.deadline {
-            let rest = Duration.nanoseconds((deadline - exchange.worker.now).nanoseconds)
+        var fields = caller.request
+        if let deadline = caller.deadline {
+            let rest = Duration.nanoseconds((deadline - caller.worker.now).nanoseconds)
             fields.append("grpc-timeout", GRPCTimeout.encode(rest).utf8)
         }
         // A connection that takes no more streams has left the connector: there is another one, or there will be.
-        guard let stream = connection.open(fields, self) else { return connector.acquire(self) }
+        guard let stream = connection.open(fields, self) else { return acquire() }
         self.connection = connection
         self.stream = stream
         phase = .asked
-        exchange.backReady()
+        guard transparent.isUsed else {
+            if !isAttempt { stream.keepWritten() }
+            return caller.backReady()
+        }
+        say(again: stream, caller)
     }
 
     func failedToConnect(_ failure: Failure) {
         address = failure.address
+        if let balancer, balancer.tryNext(self, failure) { return }
         end { $0.backFailed(failure) }
     }
 
-    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) { stream?.write(bytes) }
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        if let stream { stream.write(bytes) } else { replay.writeImmutableBuffer(bytes) }
+    }
 
-    func finish(_ trailers: FieldBlock?) { stream?.finish(nil) }
+    func finish(_ trailers: FieldBlock?) {
+        hasFrontEnded = true
+        stream?.finish(nil)
+    }
 
     func detach() { cancel() }
 
     func cancel() {
-        exchange = nil
-        if phase == .waiting { connector.abandon(self) }
-        phase = .over
+        caller = nil
+        if phase == .waiting { connector?.abandon(self) }
+        becomeOver(.given)
         stream?.reset(.cancel)
     }
 
@@ -85,13 +125,57 @@ final class GRPCBackLeg: BackLeg {
         untaken = 0
     }
 
+    // MARK: Commands of the balancer
+
+    var isWaiting: Bool { phase == .waiting }
+
+    func assign(_ connector: GRPCConnector) {
+        self.connector = connector
+        connector.acquire(self)
+    }
+
+    /// Leaves the connector, for another one.
+    func withdraw() { connector?.abandon(self) }
+
+    func refuse(_ failure: Failure) {
+        address = failure.address ?? address
+        end(.given) { $0.backFailed(failure) }
+    }
+
+    // MARK: Once more
+
+    /// gRPC A6, "Transparent Retries": what no application has seen is tried again, "regardless of the retry
+    /// configuration". Without a policy that holds for requests of up to ``HTTP2Stream/maximumKept`` bytes so far.
+    private func beginAgain(_ written: ByteBuffer?, _ reason: TransparentRetries.Reason) -> Bool {
+        guard !isAttempt, let written, transparent.take(reason) else { return false }
+        replay = written
+        phase = .waiting
+        balancing.forget()
+        acquire()
+        return true
+    }
+
+    private func say(again stream: HTTP2Stream, _ caller: any GRPCCaller) {
+        stream.keepWritten()
+        if replay.readableBytes > 0 { stream.write(replay) }
+        replay = ByteBuffer()
+        if hasFrontEnded { stream.finish(nil) }
+        caller.backWritable()
+    }
+
     // MARK: Ends
 
-    private func end(_ tell: (Exchange) -> Void) {
+    private func end(_ outcome: GRPCOutcome = .failed, _ tell: (any GRPCCaller) -> Void) {
+        becomeOver(outcome)
+        guard let caller else { return }
+        self.caller = nil
+        tell(caller)
+    }
+
+    private func becomeOver(_ outcome: GRPCOutcome) {
+        guard phase != .over else { return }
         phase = .over
-        guard let exchange else { return }
-        self.exchange = nil
-        tell(exchange)
+        balancer?.ended(self, outcome)
     }
 
     private func fail(_ kind: Failure.Kind, _ phase: Failure.Phase, _ reason: String, grpcCode: Int? = nil) {
@@ -134,7 +218,7 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
             return
         }
         phase = .answering
-        exchange?.backOpened(head)
+        caller?.backOpened(head)
     }
 
     private static func isGRPC(_ head: FieldBlock) -> Bool {
@@ -146,7 +230,7 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
         switch phase {
         case .answering:
             untaken += bytes.readableBytes
-            exchange?.backBody(bytes)
+            caller?.backBody(bytes, [])
         case .collecting:
             let room = Self.maximumForeignBody - foreignBody.readableBytes
             var bytes = bytes
@@ -165,18 +249,22 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
             // http-grpc-status-mapping.md: 200 without a grpc-status is UNKNOWN.
             return fail(.notGRPC, .body, "the back-end ended the call without a grpc-status", grpcCode: 2)
         }
-        end { $0.backEnded(trailers) }
+        end(.of(trailers)) { $0.backEnded(trailers) }
     }
 
-    func http2Writable() { exchange?.backWritable() }
+    func http2Writable() { caller?.backWritable() }
 
     func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
-        defer {
-            stream = nil
-            connection?.streamClosed()
-            connection = nil
-        }
+        let (stream, connection) = (stream, connection)
+        self.stream = nil
+        self.connection = nil
+        defer { connection?.streamClosed() }
         guard phase != .over else { return }
+        if wasNotSent, phase == .asked {
+            let reason: TransparentRetries.Reason = errorCode == .refusedStream ? .refused : .neverSent
+            unseen = reason
+            if beginAgain(stream?.written, reason) { return }
+        }
         if let lost = connection?.lossFailure { return end { $0.backFailed(lost) } }
         let reason = "the back-end reset the stream: \(errorCode)"
         if wasNotSent {

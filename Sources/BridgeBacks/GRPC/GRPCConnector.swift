@@ -7,19 +7,22 @@ import BridgePolicy
 import HTTP2Session
 import NIOCore
 
-/// A worker's connections to one gRPC back-end, and the calls that wait for one.
+/// A worker's connections to the one endpoint of a gRPC back-end, and the calls that wait for one. Where a back-end has
+/// several, each has such a connector, and a ``GRPCBalancer`` is above them.
 ///
 /// A connection is dialled when a call needs it. After a failure the next attempt waits as the back-end's `backoff`
 /// says (gRPC connection-backoff.md); a call that comes in the meantime waits for that attempt if it is no further
 /// away than `timeouts.connect`, and is told the last failure otherwise.
-public final class GRPCConnector: BackConnector {
+public final class GRPCConnector: GRPCBackEnd {
     /// Connections to a back-end whose stream limit is reached by all that are open.
     static let maximumConnections = 16
 
     let dialer: Dialer
     /// Shared by the connections.
-    let buffers = HTTP2Buffers()
-    private var turn: EndpointTurn
+    let buffers: HTTP2Buffers
+    /// Who has chosen this one among several; nil where there is one.
+    private weak var balancer: GRPCBalancer?
+    private let breaker: CircuitBreaker?
     private(set) var connections: [GRPCBackConnection] = []
     private var waiting = CircularBuffer<GRPCBackLeg>()
     private var isDialling = false
@@ -28,16 +31,25 @@ public final class GRPCConnector: BackConnector {
     private var retryTimer: WheelTimer?
     private var lastFailure: Failure?
     private var probes: [(Failure?) -> Void] = []
+    var retryBudget = RetryBudget()
 
-    public init(backend: Backend, worker: Worker) {
+    public convenience init(backend: Backend, worker: Worker) {
+        self.init(backend: backend, worker: worker, balancer: nil, buffers: HTTP2Buffers())
+    }
+
+    init(backend: Backend, worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers) {
+        self.balancer = balancer
+        breaker = balancer?.breaker
+        self.buffers = buffers
         dialer = Dialer(backend: backend, worker: worker)
-        turn = EndpointTurn(backend.endpoints, start: worker.index)
         backoff = Backoff(backend.backoff)
     }
 
     var worker: Worker { dialer.worker }
 
     public func makeLeg() -> any BackLeg { GRPCBackLeg(connector: self) }
+
+    func makeCall(isAttempt: Bool) -> GRPCBackLeg { GRPCBackLeg(connector: self, isAttempt: isAttempt) }
 
     public func probe(_ done: @escaping (Failure?) -> Void) {
         guard !connections.contains(where: \.isReady) else { return done(nil) }
@@ -63,41 +75,59 @@ public final class GRPCConnector: BackConnector {
             leg.start(on: connection)
             return
         }
+        if let balancer, let full = balancer.willWait(leg) {
+            return leg.refuse(Failure(.overloaded, .bridge, .connect, full, address: address))
+        }
         waiting.append(leg)
         dialIfNeeded()
     }
 
+    private var address: String? { dialer.backend.endpoints.first.map(Dialer.text) }
+
+    /// Whether a call may start at once.
+    var hasReady: Bool { connections.contains { $0.hasRoom } }
+
+    /// Whether the last attempt failed and the next one is not due yet.
+    var isInBackoff: Bool {
+        connections.isEmpty && !isDialling && nextAttempt.map { $0 > worker.now } ?? false
+    }
+
+    /// Dials, though no call waits.
+    func warmUp() {
+        guard !isDialling, retryTimer == nil, connections.isEmpty, !isInBackoff else { return }
+        dial()
+    }
+
     func abandon(_ leg: GRPCBackLeg) {
-        if let index = waiting.firstIndex(where: { $0 === leg }) { waiting.remove(at: index) }
+        guard let index = waiting.firstIndex(where: { $0 === leg }) else { return }
+        waiting.remove(at: index)
+        balancer?.waitsNoMore(leg)
     }
 
     private func dialIfNeeded() {
         guard !isDialling, retryTimer == nil, !waiting.isEmpty else { return }
         guard connections.count < Self.maximumConnections else { return }
+        guard connections.isEmpty || breaker?.hasRoom(.connection) ?? true else { return }
         guard let nextAttempt, nextAttempt > worker.now else { return dial() }
         guard nextAttempt - worker.now <= TimeAmount(dialer.backend.connectTimeout) else { return failWaiting() }
         retryTimer = worker.timers.schedule(at: nextAttempt, self)
     }
 
     private func dial() {
+        if let full = breaker?.enter(.connection) {
+            return attemptFailed(Failure(.overloaded, .bridge, .connect, full, address: address))
+        }
         isDialling = true
         let attemptStart = worker.now
-        let make = { [self] in GRPCBackConnection(connector: self) }
-        var made: GRPCBackConnection?
-        let endpoints = turn.take()
-        dialer.connect(
-            toOneOf: endpoints, nodelay: true,
-            handler: { () -> GRPCBackConnection in
-                let connection = make()
-                made = connection
-                return connection
-            }
-        ) { [self] result in
+        let connection = GRPCBackConnection(connector: self)
+        let endpoint = dialer.backend.endpoints[0]
+        dialer.connect(to: endpoint, nodelay: true, handler: connection) { [self] result in
             switch result {
-            case .success((_, let endpoint)):
+            case .success:
                 // Ready once SETTINGS came: see connectionReady.
-                made?.connected(Dialer.text(endpoint), since: attemptStart)
+                connection.connected(Dialer.text(endpoint), since: attemptStart)
             case .failure(let failure):
+                connectionClosed()
                 attemptFailed(failure)
             }
         }
@@ -113,12 +143,18 @@ public final class GRPCConnector: BackConnector {
         connections.append(connection)
         answerProbes(nil)
         streamsFreed()
+        balancer?.connectionReady()
     }
+
+    /// A connection is no more, or never was.
+    func connectionClosed() { breaker?.leave(.connection) }
 
     /// The connection's streams are fewer, or more are allowed.
     func streamsFreed() {
         while !waiting.isEmpty, let connection = connections.first(where: { $0.hasRoom }) {
-            waiting.removeFirst().start(on: connection)
+            let leg = waiting.removeFirst()
+            balancer?.waitsNoMore(leg)
+            leg.start(on: connection)
         }
         dialIfNeeded()
     }
@@ -144,6 +180,7 @@ public final class GRPCConnector: BackConnector {
         guard let lastFailure else { return }
         var legs = CircularBuffer<GRPCBackLeg>()
         swap(&legs, &waiting)
+        for leg in legs { balancer?.waitsNoMore(leg) }
         for leg in legs { leg.failedToConnect(lastFailure) }
     }
 

@@ -39,14 +39,13 @@ final class TCPBackLeg: BackLeg {
 
     func open(_ exchange: Exchange) {
         self.exchange = exchange
-        let endpoints = connector.takeEndpoints()
-        address = endpoints.first.map(Dialer.text)
         let nodelay = exchange.route.config.tcp.nodelay
-        connector.dialer.connect(toOneOf: endpoints, nodelay: nodelay, handler: { TCPBackHandler(leg: self) }) {
-            [self] result in
+        connector.connect(for: exchange, nodelay: nodelay, handler: { TCPBackHandler(leg: self) }) { [self] result in
             switch result {
             case .success((let channel, let endpoint)): connected(channel, Dialer.text(endpoint))
-            case .failure(let failure): end { $0.backFailed(failure) }
+            case .failure(let failure):
+                address = failure.address
+                end { $0.backFailed(failure) }
             }
         }
     }

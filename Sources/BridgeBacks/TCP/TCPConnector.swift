@@ -3,28 +3,41 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgePolicy
 import NIOCore
 
-/// Makes a ``TCPBackLeg`` for each session; endpoints take turns.
+/// Makes a ``TCPBackLeg`` for each session; its endpoint is chosen by the back-end's policy.
 public final class TCPConnector: BackConnector {
     let dialer: Dialer
     let lingerTime: TimeAmount
-    private var turn: EndpointTurn
+    private let endpoints: SessionEndpoints
 
     /// - Parameter lingerTime: how long a connection whose end was sent is kept for the back-end's own end. Closing at
     ///   once could turn into a reset that destroys what the back-end has not read yet (RFC 9293 §3.10.4).
-    public init(backend: Backend, worker: Worker, lingerTime: TimeAmount = .seconds(5)) {
+    /// - Parameter breaker: shared by all workers; nil is no limits.
+    public init(
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount = .seconds(5)
+    ) {
         self.lingerTime = lingerTime
         dialer = Dialer(backend: backend, worker: worker)
-        turn = EndpointTurn(backend.endpoints, start: worker.index)
+        endpoints = SessionEndpoints(backend, worker, breaker)
     }
 
-    func takeEndpoints() -> ArraySlice<Address> { turn.take() }
+    /// Connects to an endpoint, or to one after the other until one is reached.
+    func connect(
+        for exchange: Exchange?, nodelay: Bool, handler: @escaping () -> some ChannelInboundHandler,
+        done: @escaping (Result<(any Channel, Address), Failure>) -> Void
+    ) {
+        let dialer = dialer
+        endpoints.connect(
+            for: exchange, { dialer.connect(to: $0, nodelay: nodelay, handler: handler(), done: $1) }, done: done)
+    }
 
     public func makeLeg() -> any BackLeg { TCPBackLeg(connector: self) }
 
     public func probe(_ done: @escaping (Failure?) -> Void) {
-        dialer.connect(toOneOf: turn.endpoints[...], nodelay: true, handler: IgnoringHandler.init) { result in
+        if let failure = endpoints.healthFailure { return done(failure) }
+        connect(for: nil, nodelay: true, handler: IgnoringHandler.init) { result in
             switch result {
             case .success((let channel, _)):
                 channel.close(promise: nil)
@@ -34,7 +47,7 @@ public final class TCPConnector: BackConnector {
         }
     }
 
-    public func shutdown() {}
+    public func shutdown() { endpoints.shutdown() }
 }
 
 /// For a connection whose being there is all that is asked.

@@ -40,13 +40,15 @@ final class UDPBackLeg: BackLeg {
             return
         }
         client = exchange.client
-        let endpoint = connector.takeEndpoint()
-        address = Dialer.text(endpoint)
-        let handler = UDPBackHandler(leg: self)
-        connector.connect(to: endpoint, maximumBytes: options.maxDatagramBytes, handler: handler) { [self] result in
+        let make = { UDPBackHandler(leg: self) }
+        connector.connect(for: exchange, maximumBytes: options.maxDatagramBytes, handler: make) { [self] result in
             switch result {
-            case .success(let channel): connected(channel)
-            case .failure(let failure): end { $0.backFailed(failure) }
+            case .success((let channel, let endpoint)):
+                address = Dialer.text(endpoint)
+                connected(channel)
+            case .failure(let failure):
+                address = failure.address
+                end { $0.backFailed(failure) }
             }
         }
     }

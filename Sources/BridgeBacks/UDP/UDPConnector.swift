@@ -3,33 +3,34 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgePolicy
 import NIOCore
 import NIOPosix
 
-/// Makes a ``UDPBackLeg`` for each session; endpoints take turns.
+/// Makes a ``UDPBackLeg`` for each session; its endpoint is chosen by the back-end's policy.
 public final class UDPConnector: BackConnector {
     let backend: Backend
     let worker: Worker
     let limiter: SessionLimiter
-    private var turn: EndpointTurn
+    private let endpoints: SessionEndpoints
 
     /// - Parameter limiter: shared by all workers of the route.
-    public init(backend: Backend, worker: Worker, limiter: SessionLimiter) {
+    /// - Parameter breaker: shared by all workers; nil is no limits.
+    public init(backend: Backend, worker: Worker, limiter: SessionLimiter, breaker: CircuitBreaker? = nil) {
         self.backend = backend
         self.worker = worker
         self.limiter = limiter
-        turn = EndpointTurn(backend.endpoints, start: worker.index)
+        endpoints = SessionEndpoints(backend, worker, breaker)
     }
-
-    func takeEndpoint() -> Address { turn.take().first! }
 
     public func makeLeg() -> any BackLeg { UDPBackLeg(connector: self) }
 
     /// UDP tells nothing of whether somebody listens: that the name resolves and a route exists is all.
     public func probe(_ done: @escaping (Failure?) -> Void) {
-        connect(to: turn.endpoints[0], maximumBytes: 1, handler: IgnoringDatagrams()) { result in
+        if let failure = endpoints.healthFailure { return done(failure) }
+        connect(for: nil, maximumBytes: 1, handler: IgnoringDatagrams.init) { result in
             switch result {
-            case .success(let channel):
+            case .success((let channel, _)):
                 channel.close(promise: nil)
                 done(nil)
             case .failure(let failure): done(failure)
@@ -37,19 +38,25 @@ public final class UDPConnector: BackConnector {
         }
     }
 
-    public func shutdown() {}
+    public func shutdown() { endpoints.shutdown() }
 
     func connect(
-        to endpoint: Address, maximumBytes: Int, handler: some ChannelInboundHandler,
-        done: @escaping (Result<any Channel, Failure>) -> Void
+        for exchange: Exchange?, maximumBytes: Int, handler: @escaping () -> some ChannelInboundHandler,
+        done: @escaping (Result<(any Channel, Address), Failure>) -> Void
     ) {
         let worker = worker
-        resolve(endpoint).assumeIsolated().flatMap { address in
-            Self.bootstrap(worker, maximumBytes, handler).connect(to: address)
-        }.whenComplete { result in
-            worker.refreshClock()
-            done(result.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
-        }
+        endpoints.connect(
+            for: exchange,
+            { endpoint, connected in
+                // Names are resolved by now, and off the event loop: a bootstrap for datagrams would ask the resolver on it.
+                guard case .host(let host, let port) = endpoint,
+                    let address = try? SocketAddress(ipAddress: host, port: port)
+                else { preconditionFailure("UDPConnector: \(endpoint) is not resolved") }
+                Self.bootstrap(worker, maximumBytes, handler()).connect(to: address).assumeIsolated().whenComplete {
+                    worker.refreshClock()
+                    connected($0.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
+                }
+            }, done: done)
     }
 
     private static func bootstrap(
@@ -63,21 +70,6 @@ public final class UDPConnector: BackConnector {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
             }
-    }
-}
-
-extension UDPConnector {
-    /// A bootstrap for datagrams would ask the resolver on the event loop, and all its sessions would wait.
-    private func resolve(_ endpoint: Address) -> EventLoopFuture<SocketAddress> {
-        switch endpoint {
-        case .host(let host, let port):
-            if let address = try? SocketAddress(ipAddress: host, port: port) {
-                return worker.eventLoop.makeSucceededFuture(address)
-            }
-            return NIOThreadPool.singleton.runIfActive(eventLoop: worker.eventLoop) {
-                try SocketAddress.makeAddressResolvingHost(host, port: port)
-            }
-        }
     }
 }
 

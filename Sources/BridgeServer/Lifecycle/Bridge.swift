@@ -4,6 +4,7 @@
 import BridgeBacks
 import BridgeConfig
 import BridgeCore
+import BridgePolicy
 import BridgeTelemetry
 import Logging
 import NIOCore
@@ -47,7 +48,11 @@ public final class Bridge: Sendable {
             healthPages: .health(document.health, health), pages: pages,
             limiters: document.routes.map {
                 SessionLimiter(maximum: $0.udp.maxSessions, maximumPerClient: $0.udp.maxSessionsPerClient)
-            })
+            },
+            breakers: Dictionary(
+                (document.backends + document.routes.map(\.backend)).compactMap { backend in
+                    backend.circuitBreaker.map { (backend.name, CircuitBreaker($0)) }
+                }, uniquingKeysWith: { first, _ in first }))
         let count = document.workers > 0 ? document.workers : System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {

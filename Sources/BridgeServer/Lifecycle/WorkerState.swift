@@ -4,6 +4,7 @@
 import BridgeBacks
 import BridgeConfig
 import BridgeCore
+import BridgePolicy
 import NIOCore
 
 /// What all workers are made from. Nothing in it changes, or it is safe to share.
@@ -15,6 +16,8 @@ struct Blueprint: Sendable {
     let pages: LocalPages
     /// One a route, for UDP.
     let limiters: [SessionLimiter]
+    /// By the back-end's name, for those with limits.
+    let breakers: [String: CircuitBreaker]
 }
 
 /// One worker's connectors and ingresses. Belongs to its event loop.
@@ -33,13 +36,14 @@ final class WorkerState {
         func connector(_ backend: Backend, limiter: SessionLimiter) -> any BackConnector {
             // UDP counts its sessions by route; everything else is shared by the routes that name it.
             if backend.protocol != .udp, let known = byName[backend.name] { return known }
-            let made = Self.makeConnector(backend, worker, limiter)
+            let made = Self.makeConnector(backend, worker, limiter, blueprint.breakers[backend.name])
             byName[backend.name] = made
             all.append(made)
             return made
         }
         let routes = zip(document.routes, blueprint.limiters).map { route, limiter in
-            WorkerRoute(config: route, connector: connector(route.backend, limiter: limiter))
+            let plain = connector(route.backend, limiter: limiter)
+            return WorkerRoute(config: route, connector: route.retryPolicy?.retrying(plain) ?? plain)
         }
         required = document.health.requireBackends.compactMap { name in
             document.backends.first { $0.name == name }.map { backend in
@@ -63,12 +67,12 @@ final class WorkerState {
     }
 
     private static func makeConnector(
-        _ backend: Backend, _ worker: Worker, _ limiter: SessionLimiter
+        _ backend: Backend, _ worker: Worker, _ limiter: SessionLimiter, _ breaker: CircuitBreaker?
     ) -> any BackConnector {
         switch backend.protocol {
-        case .grpc: GRPCConnector(backend: backend, worker: worker)
-        case .tcp: TCPConnector(backend: backend, worker: worker)
-        case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter)
+        case .grpc: GRPCBackEnds.make(backend, worker, breaker)
+        case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker)
+        case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter, breaker: breaker)
         case .websocket, .http: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
         }
     }

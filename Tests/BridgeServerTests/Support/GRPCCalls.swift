@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
+import BridgePolicy
 import NIOCore
 import Testing
 
@@ -11,12 +12,13 @@ import Testing
 /// Calls with one message, which the back-end answers with the same.
 enum GRPCCalls {
     static func world(
-        _ ports: [Int], _ change: @escaping @Sendable (inout Backend) -> Void = { _ in }
+        _ ports: [Int], _ change: @escaping @Sendable (inout Backend) -> Void = { _ in },
+        wrap: @escaping @Sendable (any BackConnector) -> any BackConnector = { $0 }
     ) async throws -> BackWorld {
         var backend = Backend(name: "b", protocol: .grpc, endpoints: ports.map { .host("127.0.0.1", port: $0) })
         change(&backend)
         return try await BackWorld.make(backend) { backend, worker, _ in
-            GRPCConnector(backend: backend, worker: worker)
+            wrap(GRPCBackEnds.make(backend, worker, backend.circuitBreaker.map { CircuitBreaker($0) }))
         }
     }
 

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import HTTP2Session
+import CNghttp2
 import NIOCore
 import NIOPosix
 import Synchronization
+
+@testable import HTTP2Session
 
 /// Takes connections and hands each request to the script, on the connection's event loop.
 final class HTTP2Server: Sendable {
@@ -105,6 +107,11 @@ final class HTTP2ServerConnection: ChannelInboundHandler, HTTP2SessionDelegate {
             connection.closed(self, errorCode)
         }
 
+        /// Does something once all of the request came.
+        func whenEnded(_ body: @escaping () -> Void) {
+            if hasEnded { body() } else { onEnd = body }
+        }
+
         /// Answers with what came, once all of it came.
         func echo() {
             guard hasEnded else { return onEnd = { [unowned self] in echo() } }
@@ -161,6 +168,17 @@ final class HTTP2ServerConnection: ChannelInboundHandler, HTTP2SessionDelegate {
         guard let context else { return }
         do { try output.flush(session, context) } catch { context.close(promise: nil) }
         if session.isOver { context.close(promise: nil) }
+    }
+
+    /// GOAWAY that leaves out streams above `last`, which stay unanswered. From within a request's event.
+    func sendGoaway(last: Int32) {
+        nghttp2_submit_goaway(session.session, 0, last, 0, nil, 0)
+    }
+
+    /// From within a request's event.
+    func disconnectSoon() {
+        guard let context else { return }
+        context.eventLoop.assumeIsolated().execute { [self] in disconnect() }
     }
 
     func disconnect() { context?.close(promise: nil) }

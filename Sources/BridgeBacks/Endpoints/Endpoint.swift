@@ -1,0 +1,32 @@
+// rtbridge: one address of a back-end, as a worker sees it.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgePolicy
+
+/// An address that can be dialled, with what one worker knows of it. An address that a name stood for keeps what is
+/// known of it as long as the name stands for it.
+final class Endpoint {
+    let address: Address
+    /// As people write it.
+    let text: String
+    /// Its connections, of a gRPC back-end.
+    var pool: GRPCConnector?
+    /// Calls or sessions that it has now.
+    var load = 0
+    var health: HealthTracker
+    /// Why the last check failed.
+    var healthFailure: String?
+    /// Its place in the set; changes when the addresses do.
+    var index = 0
+
+    init(_ address: Address, _ check: HealthCheck?) {
+        self.address = address
+        text = Dialer.text(address)
+        health = HealthTracker(
+            healthyThreshold: check?.healthyThreshold ?? 1, unhealthyThreshold: check?.unhealthyThreshold ?? 1)
+    }
+}
+
+@available(*, unavailable)
+extension Endpoint: Sendable {}

@@ -1,0 +1,82 @@
+// rtbridge: endpoints for back-ends with a connection for each session.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgePolicy
+import NIOCore
+
+/// Chooses endpoints for TCP and UDP sessions, counts them, and keeps the circuit breaker's limits.
+final class SessionEndpoints {
+    typealias Connect = (Address, @escaping (Result<any Channel, Failure>) -> Void) -> Void
+    typealias Done = (Result<(any Channel, Address), Failure>) -> Void
+
+    let endpoints: EndpointSet
+    private let breaker: CircuitBreaker?
+    private var checks: HealthChecks?
+
+    init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?) {
+        self.breaker = breaker
+        endpoints = EndpointSet(backend, worker)
+        checks = HealthChecks.begin(endpoints) { endpoint, check in SocketProbe(endpoint.address, check) }
+        endpoints.onRemoved = { [unowned self] in checks?.remove($0) }
+    }
+
+    var healthFailure: Failure? { endpoints.healthFailure }
+
+    func shutdown() {
+        checks?.stop()
+        endpoints.shutdown()
+    }
+
+    /// Has `connect` try endpoints by the policy until one is reached; the last failure is the one that is told.
+    /// - Parameter exchange: whose session it is; nil for a probe, which the limits do not hold for.
+    func connect(for exchange: Exchange?, _ connect: @escaping Connect, done: @escaping Done) {
+        let breaker = exchange == nil ? nil : breaker
+        if let full = breaker?.enter(.pendingRequest) { return done(.failure(overloaded(full))) }
+        if let full = breaker?.enter(.connection) {
+            breaker?.leave(.pendingRequest)
+            return done(.failure(overloaded(full)))
+        }
+        let key = exchange.flatMap { endpoints.key($0.request, client: $0.client) }
+        endpoints.whenResolved { [self] failure in
+            let finish: Done = { result in
+                breaker?.leave(.pendingRequest)
+                switch result {
+                case .success((let channel, _)):
+                    channel.closeFuture.assumeIsolated().whenComplete { _ in breaker?.leave(.connection) }
+                case .failure: breaker?.leave(.connection)
+                }
+                done(result)
+            }
+            if let failure { finish(.failure(failure)) } else { attempt(key, [], nil, connect, finish) }
+        }
+    }
+
+    private func overloaded(_ full: String) -> Failure { Failure(.overloaded, .bridge, .connect, full) }
+
+    private func attempt(
+        _ key: UInt64?, _ tried: [Endpoint], _ last: Failure?, _ connect: @escaping Connect, _ done: @escaping Done
+    ) {
+        let next = endpoints.pick(key: key) { endpoint in !tried.contains { $0 === endpoint } }
+        guard let next else {
+            return done(.failure(last ?? Failure(.connectFailed, .back, .connect, "no endpoint is left to be tried")))
+        }
+        next.load += 1
+        connect(next.address) { [self] result in
+            switch result {
+            case .success(let channel):
+                endpoints.succeeded(next)
+                channel.closeFuture.assumeIsolated().whenComplete { _ in next.load -= 1 }
+                done(.success((channel, next.address)))
+            case .failure(let failure):
+                next.load -= 1
+                endpoints.failed(next, failure.reason)
+                attempt(key, tried + [next], failure, connect, done)
+            }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension SessionEndpoints: Sendable {}

@@ -1,0 +1,24 @@
+// rtbridge: whom a gRPC back leg tells of its call.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import NIOCore
+
+/// The exchange itself, what stands before it for the sake of retries, or a health check.
+protocol GRPCCaller: AnyObject {
+    var request: FieldBlock { get }
+    /// The client's IP address.
+    var client: String { get }
+    var deadline: NIODeadline? { get }
+    var worker: Worker { get }
+
+    func backReady()
+    func backOpened(_ head: FieldBlock?)
+    func backBody(_ bytes: ByteBuffer, _ flags: BodyFlags)
+    func backEnded(_ trailers: FieldBlock?)
+    func backFailed(_ failure: Failure)
+    func backWritable()
+}
+
+extension Exchange: GRPCCaller {}

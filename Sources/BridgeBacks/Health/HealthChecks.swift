@@ -1,0 +1,80 @@
+// rtbridge: the health checks of a back-end's endpoints.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import BridgeCore
+import BridgePolicy
+import NIOCore
+
+/// One question to one endpoint. Each worker asks for itself: workers share nothing, and what one can reach another
+/// may not.
+protocol HealthQuestion: AnyObject {
+    /// Completes once with nil if the endpoint is well, or with why it is not; not at all after ``cancel()``.
+    func ask(_ done: @escaping (String?) -> Void)
+    func cancel()
+}
+
+/// Asks every endpoint again and again: the first time at once, then every `interval`, spread by a tenth up and down so
+/// that workers and bridges that started together do not ask together.
+final class HealthChecks {
+    static let jitter = 0.1
+
+    private let config: HealthCheck
+    private let endpoints: EndpointSet
+    private let makeGRPC: (Endpoint) -> any HealthQuestion
+    private var running: [ObjectIdentifier: RunningCheck] = [:]
+
+    /// Begins the checks that a back-end asks for.
+    static func begin(
+        _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint, HealthCheck) -> any HealthQuestion
+    ) -> HealthChecks? {
+        guard let config = endpoints.backend.healthCheck else { return nil }
+        let checks = HealthChecks(config, endpoints) { makeGRPC($0, config) }
+        endpoints.onAdded = { [weak checks] in checks?.add($0) }
+        checks.start()
+        return checks
+    }
+
+    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections.
+    init(_ config: HealthCheck, _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint) -> any HealthQuestion) {
+        self.config = config
+        self.endpoints = endpoints
+        self.makeGRPC = makeGRPC
+    }
+
+    /// The first questions go out with the next turn of the worker's loop.
+    private func start() {
+        endpoints.worker.eventLoop.assumeIsolated().execute { [weak self] in
+            guard let self else { return }
+            endpoints.worker.refreshClock()
+            add(endpoints.endpoints)
+            // Names are resolved by this, and their addresses added.
+            endpoints.whenResolved { _ in }
+        }
+    }
+
+    func add(_ added: [Endpoint]) {
+        for endpoint in added where running[ObjectIdentifier(endpoint)] == nil {
+            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config] in
+                switch config.type {
+                case .grpc: makeGRPC(endpoint)
+                case .http, .tcp: SocketProbe(endpoint.address, config)
+                }
+            }
+            running[ObjectIdentifier(endpoint)] = check
+            check.ask()
+        }
+    }
+
+    func remove(_ gone: [Endpoint]) {
+        for endpoint in gone { running.removeValue(forKey: ObjectIdentifier(endpoint))?.stop() }
+    }
+
+    func stop() {
+        for check in running.values { check.stop() }
+        running = [:]
+    }
+}
+
+@available(*, unavailable)
+extension HealthChecks: Sendable {}

@@ -1,0 +1,88 @@
+// rtbridge: a health check by TCP, or by HTTP/1.1.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeConfig
+import NIOCore
+import NIOPosix
+
+/// `tcp` is content with a connection; `http` sends a `GET` and looks at the answer's status line.
+final class SocketProbe: ChannelInboundHandler, HealthQuestion {
+    typealias InboundIn = ByteBuffer
+
+    /// RFC 9112 §4: a status line begins with a version of eight octets, a space and three digits.
+    private static let statusLength = 12
+
+    private let address: Address
+    private let config: HealthCheck
+    private var done: ((String?) -> Void)?
+    private var channel: (any Channel)?
+    private var answer = ByteBuffer()
+
+    init(_ address: Address, _ config: HealthCheck) {
+        self.address = address
+        self.config = config
+    }
+
+    func ask(_ done: @escaping (String?) -> Void) { ask(on: MultiThreadedEventLoopGroup.currentEventLoop, done) }
+
+    private func ask(on loop: (any EventLoop)?, _ done: @escaping (String?) -> Void) {
+        guard let loop, case .host(let host, let port) = address else { return done("no event loop") }
+        self.done = done
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        ClientBootstrap(group: loop)
+            .connectTimeout(TimeAmount(config.timeout))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+            }
+            .connect(host: host, port: port).assumeIsolated().whenComplete { [self] result in
+                switch result {
+                case .success(let channel): connected(channel)
+                case .failure(let error): finish(Dialer.failure(error, "").reason)
+                }
+            }
+    }
+
+    private func connected(_ channel: any Channel) {
+        guard done != nil else { return channel.close(promise: nil) }
+        self.channel = channel
+        switch config.type {
+        case .tcp, .grpc: finish(nil)
+        case .http:
+            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(Dialer.text(address))\r\nconnection: close\r\n\r\n"
+            channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
+        }
+    }
+
+    func cancel() {
+        done = nil
+        channel?.close(promise: nil)
+        channel = nil
+    }
+
+    private func finish(_ failure: String?) {
+        let done = done
+        cancel()
+        done?(failure)
+    }
+
+    // MARK: The answer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var piece = unwrapInboundIn(data)
+        answer.writeBuffer(&piece)
+        guard let head = answer.getString(at: 0, length: Self.statusLength) else { return }
+        guard head.hasPrefix("HTTP/1."), let status = Int(head.suffix(3)) else {
+            return finish("the answer is not HTTP/1.1")
+        }
+        finish(config.expectStatus.contains(status) ? nil : "HTTP \(status) (healthCheck.expectStatus)")
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { finish("the connection was closed without an answer") }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        finish((error as? IOError).map(Errno.text) ?? String(describing: error))
+    }
+}
+
+@available(*, unavailable)
+extension SocketProbe: Sendable {}
