@@ -14,11 +14,12 @@ build:
 run: build
 	@exec $(RELEASE) demo
 
-## Unit tests, then the tests with real processes. PYTEST_ARGS narrows the latter, RTBRIDGE names another binary.
+## Unit tests, one at a time, since some watch real sockets; then the tests with real processes. PYTEST_ARGS narrows the
+## latter, RTBRIDGE names another binary.
 test:
 	@.ci/install-test
 	swift build --build-tests
-	swift test --skip-build
+	swift test --skip-build --no-parallel
 	.venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_ARGS)
 
 ## CPU time per request against the peers, in one run. QUICK=1: under two minutes. JOBS=web-h2,ws: some of the jobs.
