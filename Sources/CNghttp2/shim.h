@@ -5,6 +5,4 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "pool.h"
-
 #endif

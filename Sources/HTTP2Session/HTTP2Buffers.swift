@@ -1,29 +1,18 @@
-// rtbridge: memory that streams use one after the other.
+// rtbridge: small buffers that streams use one after the other.
 // SPDX-License-Identifier: Apache-2.0
 
-import CNghttp2
 import NIOCore
 
-/// Buffers for what small streams have to send, and libnghttp2's own memory, shared by the sessions of one event loop:
-/// a call with a short message costs no allocation for either.
+/// Buffers for what small streams have to send, shared by the sessions of one event loop: a call with a short message
+/// costs no allocation for it.
 public final class HTTP2Buffers {
     /// Larger ones are not kept.
     static let maximumCapacity = 4 * 1024
     private static let maximumCount = 256
 
     private var spare: [ByteBuffer] = []
-    private let pool: UnsafeMutablePointer<CNghttp2_pool>
 
-    public init() {
-        guard let pool = CNghttp2_pool_new() else { preconditionFailure("HTTP2Buffers: out of memory") }
-        self.pool = pool
-    }
-
-    /// Every session keeps its buffers, so none is left now.
-    deinit { CNghttp2_pool_del(pool) }
-
-    /// libnghttp2 copies it.
-    var memory: nghttp2_mem { CNghttp2_pool_mem(pool) }
+    public init() {}
 
     /// An empty buffer, which nobody else holds.
     func take() -> ByteBuffer { spare.popLast() ?? ByteBuffer() }
