@@ -29,11 +29,13 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"])]),
 
         // Codecs and values: no I/O.
         .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
-        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", nio]),
+        .target(name: "BridgeSockets", dependencies: [nio]),
+        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", "BridgeSockets", nio]),
         .target(name: "BridgePolicy"),
         .target(
             name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]
@@ -49,11 +51,12 @@ let package = Package(
             dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, http1, deque]),
         .target(
             name: "BridgeBacks",
-            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, posix, deque]),
+            dependencies: ["BridgeCore", "BridgeWire", "BridgeSockets", "HTTP2Session", nio, posix, deque]),
         .target(
             name: "BridgeServer",
             dependencies: [
-                "BridgeFronts", "BridgeBacks", "BridgeConfig", "HTTP2Session", "NIOOpenSSL", nio, posix, http1, logging,
+                "BridgeFronts", "BridgeBacks", "BridgeConfig", "BridgeSockets", "HTTP2Session", "NIOOpenSSL", nio,
+                posix, http1, logging,
             ]),
         .target(
             name: "BridgeDemo",
@@ -62,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "rtbridge",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", nio, posix, logging, arguments,
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", "CMimalloc", nio, posix, logging,
+                arguments,
             ]),
 
         // Tests: a target for each that has logic of its own.

@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import NIOCore
 
@@ -16,10 +17,16 @@ import NIOCore
 final class TCPBackLeg: BackLeg {
     private enum Phase { case dialling, open, lingering, closed }
 
+    /// Up to this many bytes, pieces of one tick are put together.
+    private static let maximumCopied = 16 * 1024
+
     private let connector: TCPConnector
     private var phase = Phase.dialling
     private var exchange: Exchange?
     private var channel: (any Channel)?
+    private var writer: SocketWriter?
+    /// What goes out at the end of the tick.
+    private var outbound = ByteBuffer()
     private var lingerTimer: WheelTimer?
     private var isDirty = false
     private var isWaitingForTake = false
@@ -53,13 +60,27 @@ final class TCPBackLeg: BackLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .open, !hasEnded, let channel, bytes.readableBytes > 0 else { return }
-        channel.write(bytes, promise: nil)
+        if writer == nil {
+            channel.write(bytes, promise: nil)
+        } else if outbound.readableBytes + bytes.readableBytes <= Self.maximumCopied, outbound.readableBytes > 0 {
+            outbound.writeImmutableBuffer(bytes)
+        } else {
+            sendOutbound()
+            outbound = bytes
+        }
         markDirty()
+    }
+
+    private func sendOutbound() {
+        guard outbound.readableBytes > 0 else { return }
+        writer?.send(outbound)
+        outbound = ByteBuffer()
     }
 
     func finish(_ trailers: FieldBlock?) {
         guard phase == .open, !hasEnded, let channel else { return }
         hasEnded = true
+        sendOutbound()
         // The end is sent once everything before it was: closing the output earlier would drop it.
         channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
             hasSentEnd = true
@@ -114,6 +135,7 @@ final class TCPBackLeg: BackLeg {
         }
         self.channel = channel
         self.address = address
+        writer = SocketWriter(channel)
         phase = .open
         exchange?.backReady()
         exchange?.backOpened()
@@ -182,7 +204,7 @@ final class TCPBackLeg: BackLeg {
 extension TCPBackLeg: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
-        channel?.flush()
+        if writer == nil { channel?.flush() } else { sendOutbound() }
     }
 }
 

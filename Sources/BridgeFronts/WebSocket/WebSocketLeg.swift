@@ -23,8 +23,6 @@ final class WebSocketLeg {
     /// How long a client's close frame may wait for its answer while a TCP back-end, told of the end, still speaks
     /// (RFC 6455 §5.5.1 lets an endpoint delay it). Browsers wait 2 s.
     static let answerTime = TimeAmount.seconds(1)
-    /// Above this a payload is written by itself after its header, and not copied.
-    static let maximumCopiedPayload = 4 * 1024
 
     private let request: FrontRequest
     private let stream: any HTTPFrontStream
@@ -134,18 +132,11 @@ final class WebSocketLeg {
     // MARK: Sending
 
     private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
-        let count = payload.readableBytes
-        let copied = count <= Self.maximumCopiedPayload
-        var frame = ByteBuffer()
-        frame.reserveCapacity(WebSocketEncoder.maximumHeaderLength + (copied ? count : 0))
-        if copied {
-            WebSocketEncoder.writeFrame(opcode: opcode, payload: payload, into: &frame)
-            stream.write(frame)
-        } else {
-            WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: count, into: &frame)
-            stream.write(frame)
-            stream.write(payload)
-        }
+        let worker = request.worker
+        worker.scratch.clear()
+        WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: payload.readableBytes, into: &worker.scratch)
+        stream.write(worker.scratch)
+        stream.write(payload)
     }
 
     private func writeClose(_ code: WebSocketCloseCode?, _ reason: String = "") {
