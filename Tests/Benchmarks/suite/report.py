@@ -12,7 +12,7 @@ def summarise(job, rounds, memories, allocations, can_scale):
     proxies = {name: _proxy(measured, memories.get(name)) for name, measured in rounds.items()}
     proxies[subject]["allocations"] = allocations
     ratios = {name: _ratio(job.bars.get(name), rounds[subject], rounds[name]) for name in others}
-    note = _scaling(job, proxies, ratios, can_scale) if job.rate_bar else None
+    note = _scaling(job, proxies, ratios, can_scale) if job.rate_bar else _rest(rounds) if job.group == "scale" else None
     value = proxies[subject]["value"]
     return {"name": job.name, "title": job.title, "unit": job.unit, "subject": subject, "limit": job.limit,
             "isLimitMet": None if job.limit is None else value <= job.limit, "proxies": proxies, "ratios": ratios, "note": note}
@@ -59,6 +59,20 @@ def _scaling(job, proxies, ratios, can_scale):
         one["rate"] = {"ratio": ratio, "bar": bar, "isMet": ratio >= bar if has_room else None}
     room = "" if has_room else " The load had no room for more, so this says little."
     return f"Throughput × {ratio:.2f}, to be at least {bar}.{room}"
+
+
+def _rest(rounds):
+    """What a memory job saw besides."""
+    parts = []
+    for name, measured in rounds.items():
+        seen = measured[-1].extra
+        if "restCPUShare" in seen:
+            pings = f" and {seen['pings']} pings answered" if "pings" in seen else ""
+            parts.append(f"{name}: {seen['few']:,} → {seen['many']:,}: {seen['fewMiB']:.0f} → {seen['manyMiB']:.0f} MiB; then "
+                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}")
+        elif "slowBytesSent" in seen:
+            parts.append(f"the slow one sent {seen['slowBytesSent'] / 1024:.0f} KiB until nobody took any more")
+    return "\n  ".join(parts) or None
 
 
 _COLUMNS = (("job", 41), ("proxy", 12), ("figure", 9), ("ratio", 6), ("(low–high)", 12), ("bar", 8), ("/s", 9),

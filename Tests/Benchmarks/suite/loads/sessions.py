@@ -81,10 +81,10 @@ class BesideSlow(_Sessions):
             return self._measure(seconds)
         with OwnLoad(self.bench, self.url(), "--mode", "slow", "-b", 64 * 1024, "-c", self.job.streams) as slow:
             # It fills all buffers on its way first.
-            slow.run(1)
+            filling = slow.run(1)["bytesSent"]
             slow.start(seconds + 1)
             measured = self._measure(seconds)
-            measured.extra = {"slowBytesSent": slow.result()["bytesSent"]}
+            measured.extra = {"slowBytesSent": filling + slow.result()["bytesSent"]}
         return measured
 
     def _measure(self, seconds):

@@ -53,7 +53,9 @@ class Envoy(Proxy):
 
     def _cluster(self):
         address = {"socket_address": {"address": "127.0.0.1", "port_value": self.setting.backend.grpc}}
-        options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": {}})
+        options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={
+            # As many as the back-end takes: before Envoy has read its SETTINGS it would send more, and they are refused.
+            "http2_protocol_options": {"max_concurrent_streams": 1000}})
         return {
             "name": "grpc", "type": "STATIC",
             "circuit_breakers": {"thresholds": [{name: 100000 for name in (
