@@ -1,5 +1,7 @@
 // rtbridge: rtbridge-load, a load of sessions, messages and handshakes that compares every byte; see --help.
 // SPDX-License-Identifier: Apache-2.0
+//
+//   cc -std=gnu11 -O2 -o rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lm      (Debian: gcc libc6-dev libssl-dev)
 
 #include <errno.h>
 #include <signal.h>
@@ -77,4 +79,5 @@ int main(int argc, char **argv) {
         if (!(seconds > 0 && seconds <= 86400)) fail("--control: %g seconds are outside 0…86400", seconds);
         run[options.mode](seconds);
     }
+    if (!feof(stdin)) fail("--control: a line that is not a number of seconds");
 }

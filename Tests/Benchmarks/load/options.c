@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "load.h"
 
@@ -122,6 +123,7 @@ static void check_together(void) {
     if (options.rate > 0 && options.mode != ECHO_MODE) mistake("--rate is for --mode echo");
     if (options.read_rate && options.mode != SLOW_MODE) mistake("--read-rate is for --mode slow");
     if ((options.ca_file || options.alpn) && !is_tls) mistake("--ca and --alpn are for tls:// and wss://");
+    if (options.ca_file && access(options.ca_file, R_OK)) mistake("--ca %s: %s", options.ca_file, strerror(errno));
     if (options.alpn && options.is_websocket && options.mode != HANDSHAKE_MODE && !strcmp(options.alpn, "h2"))
         mistake("--alpn h2: WebSocket sessions are opened over HTTP/1.1");
     if (options.transport == UDP && (options.bytes < 4 || options.bytes > 65507))

@@ -20,7 +20,7 @@ void prepare_tls(void) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     if (options.ca_file) {
-        if (!SSL_CTX_load_verify_file(context, options.ca_file)) fail("--ca %s: %s", options.ca_file, tls_error());
+        if (!SSL_CTX_load_verify_file(context, options.ca_file)) fail("--ca %s: no certificates in PEM", options.ca_file);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     }
     if (!options.alpn) return;

@@ -12,10 +12,12 @@ static const uint8_t MASK[4] = {0x5A, 0xA7, 0x13, 0xE4};
 
 void upgrade(struct connection *c) {
     char text[4096];
+    // RFC 3986 §3.2.2: an IPv6 address is in brackets.
+    int is_v6 = strchr(options.host, ':') != NULL;
     int length = snprintf(text, sizeof text,
-                          "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "GET %s HTTP/1.1\r\nHost: %s%s%s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                          options.path, options.host, options.port, KEY);
+                          options.path, is_v6 ? "[" : "", options.host, is_v6 ? "]" : "", options.port, KEY);
     if (write_some(c, text, (size_t)length) != length) fail("the WebSocket handshake could not be sent");
     // Byte by byte, so that nothing after the answer is taken.
     size_t count = 0;

@@ -19,13 +19,13 @@ text { font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606
 
 def svg(results):
     """CPU time of each job, the bridge against each peer. Bars of a job are to scale; jobs among each other are not."""
-    blocks = [result for result in results if result["unit"] == "µs" and len(result["proxies"]) > 1]
+    blocks = [result for result in results if result["unit"] == "µs" and result["against"] == "peers" and result["ratios"]]
     halves = _columns(blocks)
     height = 2 * _MARGIN + 20 + max((sum(map(_height, half)) for half in halves), default=0)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
              'aria-label="CPU time of each proxy for a request">',
              f"<style>{_STYLE}</style>",
-             _text(_MARGIN, _MARGIN + 8, "CPU time of the proxy for a request, message or handshake; shorter is better", "title")]
+             _text(_MARGIN, _MARGIN + 8, "CPU time of the proxy for a request, message or handshake (ours: × of it); shorter is better", "title")]
     for index, half in enumerate(halves):
         y = _MARGIN + 28
         for result in half:
@@ -58,7 +58,7 @@ def _block(result, x, y):
         ratio = result["ratios"].get(name)
         parts += [_text(x + _NAMES - 6, top + 10, name, kind, "end"),
                   f'<rect class="bar {kind}" x="{x + _NAMES}" y="{top + 1}" width="{width:.1f}" height="{_ROW - 4}" rx="2"/>',
-                  _text(x + _NAMES + width + 5, top + 10, value + (f" (ours: × {ratio['median']:.2f})" if ratio else ""), kind)]
+                  _text(x + _NAMES + width + 5, top + 10, value + (f" (× {ratio['median']:.2f})" if ratio else ""), kind)]
     return parts
 
 

@@ -14,7 +14,7 @@ def summarise(job, rounds, memories, allocations, can_scale):
     ratios = {name: _ratio(job.bars.get(name), rounds[subject], rounds[name]) for name in others}
     note = _scaling(job, proxies, ratios, can_scale) if job.rate_bar else _rest(rounds) if job.group == "scale" else None
     value = proxies[subject]["value"]
-    return {"name": job.name, "title": job.title, "unit": job.unit, "subject": subject, "limit": job.limit,
+    return {"name": job.name, "title": job.title, "against": job.against, "unit": job.unit, "subject": subject, "limit": job.limit,
             "isLimitMet": None if job.limit is None else value <= job.limit, "proxies": proxies, "ratios": ratios, "note": note}
 
 
