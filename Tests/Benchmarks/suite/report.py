@@ -4,6 +4,8 @@ from statistics import median
 
 # A core that is busy for this much of the time is what holds up the rest.
 _FULL = 0.93
+# Runnable and not run for this much of its CPU time, and its core not full: somebody else had it.
+_DISTURBED = 0.1
 
 
 def summarise(job, rounds, memories, allocations, can_scale):
@@ -25,6 +27,8 @@ def _proxy(measured, memory):
         "value": median(one.value for one in measured),
         "perSecond": median(one.completed / one.seconds for one in measured) if shares else None,
         "latencyMicroseconds": latencies, "coreShares": shares, "bottleneck": _bottleneck(shares), "residentMiB": memory,
+        "isDisturbed": bool(shares) and shares["proxy"] < _FULL and median(
+            one.usage.waiting / max(one.usage.cpu, 1) for one in measured) > _DISTURBED,
         "rounds": [{
             "value": one.value, "completed": one.completed, "seconds": one.seconds, "latencyMicroseconds": one.latencies,
             "waitingShare": one.usage.waiting / max(one.usage.cpu, 1), "coreShares": one.shares, **one.extra,
@@ -100,7 +104,8 @@ def _cells(result, name, proxy):
     times = proxy["latencyMicroseconds"]
     allocations = proxy.get("allocations")
     return (
-        f"{result['title']}, {result['unit']}" if is_subject else "", name, _short(proxy["value"]),
+        f"{result['title']}, {result['unit']}" if is_subject else "", name,
+        _short(proxy["value"]) + ("~" if proxy["isDisturbed"] else ""),
         "" if ratio is None else f"{ratio['median']:.2f}", "" if ratio is None else f"{ratio['low']:.2f}–{ratio['high']:.2f}",
         bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
         "+".join(f"{100 * share:.0f}" for share in shares.values()),
@@ -124,7 +129,8 @@ def _line(cells):
 
 
 LEGEND = """
-figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names.
+figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names;
+~ after it: something else ran on the proxy's core, so do not believe it.
 ratio: the bridge's figure divided by this proxy's, round by round; the median of the rounds, and the least and the most.
 bar: what the ratio, or in the bridge's row the figure, must not exceed. cores %: how busy the proxy had its core, and the load
 and the back-end theirs; * after a rate: load and back-end were the bottleneck, so the rate says nothing of the proxy.
