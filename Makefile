@@ -3,7 +3,7 @@
 
 RELEASE = .build/release/rtbridge
 
-.PHONY: build run test bench format
+.PHONY: build run test bench load format
 
 ## The release binary: $(RELEASE). The flags and what they bring are measured, see the benchmarks.
 build:
@@ -22,11 +22,18 @@ test:
 	swift test --skip-build --no-parallel
 	.venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_ARGS)
 
-## CPU time per request against the peers, in one run. QUICK=1: under two minutes. JOBS=web-h2,ws: some of the jobs.
-## BENCH_ARGS="--json FILE": see Tests/Benchmarks/compare.py --help.
+## CPU time per request against the peers, in one run: some twenty minutes. QUICK=1: under two, and rougher. JOBS=web-h2,ws:
+## some of the jobs; JOBS=scale: many sessions, streams and routes. BENCH_ARGS="--json FILE --svg FILE": see
+## Tests/Benchmarks/compare.py --help.
 bench: build
 	@.ci/install-bench
 	@.venv/bin/python Tests/Benchmarks/compare.py $(BENCH_ARGS)
+
+## The load generator by itself: .build/rtbridge-load, see its --help.
+load:
+	@.ci/install-build
+	@mkdir -p .build
+	cc -std=gnu11 -O2 -o .build/rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lm
 
 format:
 	swift format -i --parallel --recursive Sources Tests Package.swift
