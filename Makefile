@@ -3,12 +3,13 @@
 
 RELEASE = .build/release/rtbridge
 
-.PHONY: build run test bench load format
+.PHONY: build run test instructions bench load format
 
 ## The release binary: $(RELEASE). The flags and what they bring are measured, see the benchmarks.
+## PRODUCT names another executable.
 build:
 	@.ci/install-build
-	swift build -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib
+	swift build -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --product $(or $(PRODUCT),rtbridge)
 
 ## The demo: back-ends, the bridge in front of them, and a page to open.
 run: build
@@ -21,6 +22,11 @@ test:
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 	.venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_ARGS)
+
+## Instructions and allocations per request against the figures in git; fails when they grow by more than 5 %.
+## INSTRUCTIONS_ARGS=--record records them: see Tests/Instructions/gate.py --help.
+instructions:
+	@.ci/instructions $(INSTRUCTIONS_ARGS)
 
 ## CPU time per request against the peers, in one run: some twenty minutes. QUICK=1: under two, and rougher. JOBS=web-h2,ws:
 ## some of the jobs; JOBS=scale: many sessions, streams and routes. BENCH_ARGS="--json FILE --svg FILE": see

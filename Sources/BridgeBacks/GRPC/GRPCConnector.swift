@@ -29,8 +29,12 @@ public final class GRPCConnector: BackConnector {
     private var lastFailure: Failure?
     private var probes: [(Failure?) -> Void] = []
 
-    public init(backend: Backend, worker: Worker) {
-        dialer = Dialer(backend: backend, worker: worker)
+    public convenience init(backend: Backend, worker: Worker) {
+        self.init(backend: backend, worker: worker, openChannel: nil)
+    }
+
+    package init(backend: Backend, worker: Worker, openChannel: ChannelOpener?) {
+        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
         turn = EndpointTurn(backend.endpoints, start: worker.index)
         backoff = Backoff(backend.backoff)
     }

@@ -11,10 +11,16 @@ public final class UDPConnector: BackConnector {
     let backend: Backend
     let worker: Worker
     let limiter: SessionLimiter
+    private let openChannel: ChannelOpener?
     private var turn: EndpointTurn
 
     /// - Parameter limiter: shared by all workers of the route.
-    public init(backend: Backend, worker: Worker, limiter: SessionLimiter) {
+    public convenience init(backend: Backend, worker: Worker, limiter: SessionLimiter) {
+        self.init(backend: backend, worker: worker, limiter: limiter, openChannel: nil)
+    }
+
+    package init(backend: Backend, worker: Worker, limiter: SessionLimiter, openChannel: ChannelOpener?) {
+        self.openChannel = openChannel
         self.backend = backend
         self.worker = worker
         self.limiter = limiter
@@ -43,6 +49,7 @@ public final class UDPConnector: BackConnector {
         to endpoint: Address, maximumBytes: Int, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
+        if let openChannel { return done(.success(openChannel(handler))) }
         let worker = worker
         resolve(endpoint).assumeIsolated().flatMap { address in
             Self.bootstrap(worker, maximumBytes, handler).connect(to: address)
