@@ -20,6 +20,8 @@ final class TCPBackLeg: BackLeg {
     private var phase = Phase.dialling
     private var exchange: Exchange?
     private var channel: (any Channel)?
+    /// Takes the place of the channel's own queue where what was not written is asked for.
+    private var writer: ExactWriter?
     private var lingerTimer: WheelTimer?
     private var isDirty = false
     private var isWaitingForTake = false
@@ -27,12 +29,14 @@ final class TCPBackLeg: BackLeg {
     private var hasSentEnd = false
     private var hasPeerEnded = false
     private var isInRead = false
+    /// The channel that is not connected yet.
+    private var dialling: (any Channel)?
     private(set) var address: String?
 
     init(connector: TCPConnector) { self.connector = connector }
 
     private var worker: Worker { connector.dialer.worker }
-    var isWritable: Bool { channel?.isWritable ?? false }
+    var isWritable: Bool { writer?.isWritable ?? channel?.isWritable ?? false }
     var staysOpenAfterEnd: Bool { exchange?.route.config.tcp.halfClose ?? false }
 
     // MARK: Commands of the exchange
@@ -52,14 +56,25 @@ final class TCPBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open, !hasEnded, let channel, bytes.readableBytes > 0 else { return }
-        channel.write(bytes, promise: nil)
+        guard phase == .open, !hasEnded, let channel else { return }
+        if let writer {
+            writer.append(bytes, flags)
+        } else {
+            guard bytes.readableBytes > 0 else { return }
+            channel.write(bytes, promise: nil)
+        }
         markDirty()
     }
 
     func finish(_ trailers: FieldBlock?) {
-        guard phase == .open, !hasEnded, let channel else { return }
+        guard phase == .open, !hasEnded else { return }
         hasEnded = true
+        writer?.flush()
+        if writer?.isEmpty ?? true { sendEnd() }
+    }
+
+    private func sendEnd() {
+        guard let channel else { return }
         // The end is sent once everything before it was: closing the output earlier would drop it.
         channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
             hasSentEnd = true
@@ -81,7 +96,7 @@ final class TCPBackLeg: BackLeg {
             arm(hasSentEnd ? connector.lingerTime : TimeAmount(idle ?? RouteTimeouts().idle ?? .seconds(300)))
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
-        case .dialling: phase = .closed
+        case .dialling: cancel()
         case .lingering, .closed: break
         }
     }
@@ -92,7 +107,11 @@ final class TCPBackLeg: BackLeg {
         lingerTimer?.cancel()
         channel?.close(promise: nil)
         channel = nil
+        dialling?.close(promise: nil)
+        dialling = nil
     }
+
+    func takeUnwritten() -> Unwritten { writer?.takeUnwritten() ?? Unwritten() }
 
     func taken() {
         guard isWaitingForTake else { return }
@@ -114,10 +133,31 @@ final class TCPBackLeg: BackLeg {
         }
         self.channel = channel
         self.address = address
+        dialling = nil
         phase = .open
+        if let exchange, exchange.keepsUnwritten {
+            writer = ExactWriter(channel, worker: worker, isMidMessage: exchange.isMidMessage) { [unowned self] in
+                writerProgressed()
+            }
+        }
         exchange?.backReady()
         exchange?.backOpened()
         channel.read()
+    }
+
+    /// A dial begins; there may be several, one after the other.
+    fileprivate func dialStarted(_ channel: any Channel) {
+        guard phase == .dialling else { return channel.close(promise: nil) }
+        dialling = channel
+    }
+
+    private func writerProgressed() {
+        guard let writer else { return }
+        if hasEnded {
+            if writer.isEmpty { sendEnd() }
+        } else if writer.isWritable {
+            exchange?.backWritable()
+        }
     }
 
     fileprivate func received(_ bytes: ByteBuffer) {
@@ -155,7 +195,7 @@ final class TCPBackLeg: BackLeg {
     }
 
     fileprivate func writabilityChanged() {
-        if channel?.isWritable == true { exchange?.backWritable() }
+        if writer == nil, channel?.isWritable == true { exchange?.backWritable() }
     }
 
     private func closeNow() {
@@ -182,7 +222,10 @@ final class TCPBackLeg: BackLeg {
 extension TCPBackLeg: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
-        channel?.flush()
+        guard let writer else { return channel?.flush() ?? () }
+        let wasWritable = writer.isWritable
+        writer.flush()
+        if !wasWritable { writerProgressed() }
     }
 }
 
@@ -199,6 +242,7 @@ private final class TCPBackHandler: ChannelInboundHandler {
 
     init(leg: TCPBackLeg) { self.leg = leg }
 
+    func handlerAdded(context: ChannelHandlerContext) { leg.dialStarted(context.channel) }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data)) }
     func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
     func channelWritabilityChanged(context: ChannelHandlerContext) { leg.writabilityChanged() }
