@@ -85,11 +85,15 @@ let package = Package(
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
         .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig", "BridgePolicy"]),
         .testTarget(
-            name: "BridgeCoreTests", dependencies: ["BridgeCore", "BridgeConfig", "BridgeWire", nio, embedded]),
+            name: "BridgeCoreTests",
+            dependencies: [
+                "BridgeCore", "BridgeConfig", "BridgePolicy", "BridgeTelemetry", "BridgeWire", nio, embedded, logging,
+            ]),
         .testTarget(
             name: "BridgeServerTests",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeFronts", "BridgeCore", "BridgeConfig", "BridgeWire",
+                "BridgeServer", "BridgeDemo", "BridgeFronts", "BridgeCore", "BridgeConfig", "BridgePolicy",
+                "BridgeWire",
                 "HTTP2Session",
                 nio, posix, embedded, logging,
             ]),

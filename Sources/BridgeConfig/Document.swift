@@ -168,6 +168,8 @@ public struct Route: Sendable, Equatable {
     public var websocket = WebSocketOptions()
     public var tcp = TCPOptions()
     public var udp = UDPOptions()
+    /// For tcp and udp back-ends; nil dials once, and ends the session with its connection.
+    public var reconnect: ReconnectOptions?
 
     public init(name: String, match: Match, backend: Backend) {
         self.name = name

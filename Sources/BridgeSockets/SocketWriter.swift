@@ -18,6 +18,7 @@ public final class SocketWriter {
     private let descriptor: CInt
     /// Writes that the channel has and has not done.
     private var inChannel = 0
+    private var needsFlush = false
 
     /// - Parameter isClear: whether the bytes are to stand on the wire as they are, no TLS or other handler between.
     /// - Returns: nil where there is no socket to write to, or it is not for us.
@@ -29,7 +30,7 @@ public final class SocketWriter {
         descriptor = handle
     }
 
-    /// Sends `bytes`, or has the channel send them. Fires no event, so that nobody is re-entered.
+    /// Sends `bytes`, or hands them to the channel for ``flush()``. Fires no event but that the channel is full.
     public func send(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
         let sent =
@@ -44,6 +45,14 @@ public final class SocketWriter {
         enqueueRest(first, &rest)
         enqueueRest(second, &rest)
         enqueueRest(third, &rest)
+    }
+
+    /// Has the channel send what it was handed: to be called at the end of the tick alone, since a write that fails
+    /// brings events about.
+    public func flush() {
+        guard needsFlush else { return }
+        needsFlush = false
+        channel.flush()
     }
 
     /// - Parameter sent: how many bytes of this piece and of those behind it went.
@@ -84,7 +93,8 @@ public final class SocketWriter {
         var rest = bytes
         rest.moveReaderIndex(forwardBy: max(0, sent))
         inChannel += 1
-        channel.writeAndFlush(rest).assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
+        needsFlush = true
+        channel.write(rest).assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
     }
 }
 

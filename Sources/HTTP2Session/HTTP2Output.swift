@@ -30,7 +30,12 @@ public struct HTTP2Output {
             defer { session.buffers.giveBackOutput(piece) }
             hasMore = try session.produce(into: &piece, limit: Self.pieceBytes)
             guard piece.readableBytes > 0 else { return }
-            if let writer { writer.send(piece) } else { context.writeAndFlush(NIOAny(piece), promise: nil) }
+            if let writer {
+                writer.send(piece)
+                writer.flush()
+            } else {
+                context.writeAndFlush(NIOAny(piece), promise: nil)
+            }
         }
     }
 }

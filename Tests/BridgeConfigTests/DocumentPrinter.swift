@@ -65,10 +65,23 @@ enum DocumentPrinter {
         object([
             "protocol": quoted(backend.protocol.rawValue), "endpoints": list(backend.endpoints.map { quoted("\($0)") }),
             "timeouts": object(["connect": print(backend.connectTimeout)]),
-            "backoff": object([
-                "initial": print(backend.backoff.initial), "multiplier": "\(backend.backoff.multiplier)",
-                "max": print(backend.backoff.max), "jitter": print(backend.backoff.jitter),
-            ]),
+            "backoff": print(backend.backoff),
+        ])
+    }
+
+    private static func print(_ backoff: BackoffParameters) -> String {
+        object([
+            "initial": print(backoff.initial), "multiplier": "\(backoff.multiplier)", "max": print(backoff.max),
+            "jitter": print(backoff.jitter),
+        ])
+    }
+
+    private static func print(_ options: ReconnectOptions) -> String {
+        object([
+            "mode": quoted(options.policy.mode.rawValue), "backoff": print(options.policy.backoff),
+            "maxAttempts": "\(options.policy.maxAttempts)", "maxHold": print(options.policy.maxHold),
+            "bufferBytes": SizeText.json(options.bufferBytes), "overflow": quoted(options.overflow.rawValue),
+            "preamble": optional(options.preamble), "resetAfter": print(options.policy.resetAfter),
         ])
     }
 
@@ -106,6 +119,7 @@ enum DocumentPrinter {
                 "queueDatagrams": "\(route.udp.queueDatagrams)", "overflow": quoted(route.udp.overflow.rawValue),
             ]),
         ]
+        if let reconnect = route.reconnect { keys["reconnect"] = print(reconnect) }
         if let cors = route.cors {
             let headers =
                 switch cors.allowHeaders {

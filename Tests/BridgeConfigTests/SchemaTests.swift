@@ -15,7 +15,7 @@ struct SchemaTests {
         {"listeners": {"l": {"address": "x:0", "limits": {}, "tls": {"certificates": [{}]}}},
          "backends": {"b": {"timeouts": {}, "backoff": {}}}, "admin": {}, "health": {"paths": {}},
          "routes": [{"match": {"headers": {}}, "grpcWeb": {}, "cors": {}, "timeouts": {}, "errors": {}, "websocket": {},
-                     "tcp": {}, "udp": {}, "backend": {"timeouts": {}, "backoff": {}}}],
+                     "tcp": {}, "udp": {}, "reconnect": {"backoff": {}}, "backend": {"timeouts": {}, "backoff": {}}}],
          "shutdown": {}, "logging": {}}
         """#
 

@@ -24,8 +24,10 @@ final class TCPBackLeg: BackLeg {
     private var phase = Phase.dialling
     private var exchange: Exchange?
     private var channel: (any Channel)?
-    private var writer: SocketWriter?
-    /// What goes out at the end of the tick.
+    /// Takes the place of the channel's own queue where what was not written is asked for.
+    private var writer: ExactWriter?
+    private var socket: SocketWriter?
+    /// What goes out through it at the end of the tick.
     private var outbound = ByteBuffer()
     private var lingerTimer: WheelTimer?
     private var isDirty = false
@@ -34,12 +36,14 @@ final class TCPBackLeg: BackLeg {
     private var hasSentEnd = false
     private var hasPeerEnded = false
     private var isInRead = false
+    /// The channel that is not connected yet.
+    private var dialling: (any Channel)?
     private(set) var address: String?
 
     init(connector: TCPConnector) { self.connector = connector }
 
     private var worker: Worker { connector.dialer.worker }
-    var isWritable: Bool { channel?.isWritable ?? false }
+    var isWritable: Bool { writer?.isWritable ?? channel?.isWritable ?? false }
     var staysOpenAfterEnd: Bool { exchange?.route.config.tcp.halfClose ?? false }
 
     // MARK: Commands of the exchange
@@ -59,28 +63,43 @@ final class TCPBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open, !hasEnded, let channel, bytes.readableBytes > 0 else { return }
-        if writer == nil {
+        guard phase == .open, !hasEnded, let channel else { return }
+        if let writer {
+            writer.append(bytes, flags)
+        } else {
+            gather(bytes, channel)
+        }
+        markDirty()
+    }
+
+    private func gather(_ bytes: ByteBuffer, _ channel: any Channel) {
+        guard bytes.readableBytes > 0 else { return }
+        if socket == nil {
             channel.write(bytes, promise: nil)
-        } else if outbound.readableBytes + bytes.readableBytes <= Self.maximumCopied, outbound.readableBytes > 0 {
+        } else if outbound.readableBytes > 0, outbound.readableBytes + bytes.readableBytes <= Self.maximumCopied {
             outbound.writeImmutableBuffer(bytes)
         } else {
             sendOutbound()
             outbound = bytes
         }
-        markDirty()
     }
 
     private func sendOutbound() {
         guard outbound.readableBytes > 0 else { return }
-        writer?.send(outbound)
+        socket?.send(outbound)
         outbound = ByteBuffer()
     }
 
     func finish(_ trailers: FieldBlock?) {
-        guard phase == .open, !hasEnded, let channel else { return }
+        guard phase == .open, !hasEnded else { return }
         hasEnded = true
+        writer?.flush()
         sendOutbound()
+        if writer?.isEmpty ?? true { sendEnd() }
+    }
+
+    private func sendEnd() {
+        guard let channel else { return }
         // The end is sent once everything before it was: closing the output earlier would drop it.
         channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
             hasSentEnd = true
@@ -102,7 +121,7 @@ final class TCPBackLeg: BackLeg {
             arm(hasSentEnd ? connector.lingerTime : TimeAmount(idle ?? RouteTimeouts().idle ?? .seconds(300)))
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
-        case .dialling: phase = .closed
+        case .dialling: cancel()
         case .lingering, .closed: break
         }
     }
@@ -113,7 +132,11 @@ final class TCPBackLeg: BackLeg {
         lingerTimer?.cancel()
         channel?.close(promise: nil)
         channel = nil
+        dialling?.close(promise: nil)
+        dialling = nil
     }
+
+    func takeUnwritten() -> Unwritten { writer?.takeUnwritten() ?? Unwritten() }
 
     func taken() {
         guard isWaitingForTake else { return }
@@ -135,11 +158,33 @@ final class TCPBackLeg: BackLeg {
         }
         self.channel = channel
         self.address = address
-        writer = SocketWriter(channel)
+        dialling = nil
         phase = .open
+        if let exchange, exchange.keepsUnwritten {
+            writer = ExactWriter(channel, worker: worker, isMidMessage: exchange.isMidMessage) { [unowned self] in
+                writerProgressed()
+            }
+        } else {
+            socket = SocketWriter(channel)
+        }
         exchange?.backReady()
         exchange?.backOpened()
         channel.read()
+    }
+
+    /// A dial begins; there may be several, one after the other.
+    fileprivate func dialStarted(_ channel: any Channel) {
+        guard phase == .dialling else { return channel.close(promise: nil) }
+        dialling = channel
+    }
+
+    private func writerProgressed() {
+        guard let writer else { return }
+        if hasEnded {
+            if writer.isEmpty { sendEnd() }
+        } else if writer.isWritable {
+            exchange?.backWritable()
+        }
     }
 
     fileprivate func received(_ bytes: ByteBuffer) {
@@ -177,7 +222,7 @@ final class TCPBackLeg: BackLeg {
     }
 
     fileprivate func writabilityChanged() {
-        if channel?.isWritable == true { exchange?.backWritable() }
+        if writer == nil, channel?.isWritable == true { exchange?.backWritable() }
     }
 
     private func closeNow() {
@@ -204,7 +249,13 @@ final class TCPBackLeg: BackLeg {
 extension TCPBackLeg: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
-        if writer == nil { channel?.flush() } else { sendOutbound() }
+        guard let writer else {
+            sendOutbound()
+            return socket?.flush() ?? channel?.flush() ?? ()
+        }
+        let wasWritable = writer.isWritable
+        writer.flush()
+        if !wasWritable { writerProgressed() }
     }
 }
 
@@ -221,6 +272,7 @@ private final class TCPBackHandler: ChannelInboundHandler {
 
     init(leg: TCPBackLeg) { self.leg = leg }
 
+    func handlerAdded(context: ChannelHandlerContext) { leg.dialStarted(context.channel) }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data)) }
     func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
     func channelWritabilityChanged(context: ChannelHandlerContext) { leg.writabilityChanged() }

@@ -25,7 +25,7 @@ extension Kind where Value == Backend {
                 "loadBalancing", into: &loadBalancing,
                 as: .word(["roundRobin"], later: ["leastRequest", "random", "hash"]))
             o.read("timeouts", into: &backend.connectTimeout, as: .connectTimeout)
-            o.read("backoff", into: &backend.backoff, as: .backoff)
+            o.read("backoff", into: &backend.backoff, as: .backoff(backend.backoff))
             for key in ["hashOn", "tls", "dnsRefresh", "healthCheck", "outlierDetection", "circuitBreaker"] {
                 o.later(key)
             }
@@ -80,9 +80,9 @@ extension Kind where Value == Duration {
 // MARK: - Backoff
 
 extension Kind where Value == BackoffParameters {
-    static var backoff: Kind {
+    static func backoff(_ defaults: BackoffParameters) -> Kind {
         .object { o in
-            var backoff = BackoffParameters.grpcConnection
+            var backoff = defaults
             o.read("initial", into: &backoff.initial, as: .duration(in: DurationText.anyTimer))
             o.read("multiplier", into: &backoff.multiplier, as: .number(in: 1...1000, example: "1.6"))
             o.read("max", into: &backoff.max, as: .duration(in: DurationText.anyTimer))

@@ -35,9 +35,11 @@ extension Kind where Value == Route {
             o.read("websocket", into: &route.websocket, as: .webSocket)
             o.read("tcp", into: &route.tcp, as: .tcp)
             o.read("udp", into: &route.udp, as: .udp)
-            for key in ["retryPolicy", "reconnect", "access", "rateLimit"] { o.later(key) }
+            route.reconnect = o.optional("reconnect", as: .reconnect)
+            for key in ["retryPolicy", "access", "rateLimit"] { o.later(key) }
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, o)
+            ReconnectFit.check(route, o)
             return route
         }
     }

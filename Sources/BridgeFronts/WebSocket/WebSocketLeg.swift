@@ -30,6 +30,11 @@ final class WebSocketLeg {
     private let subprotocol: String?
     private let startedAt: NIODeadline
     private let wantsMessages: Bool
+    /// The back-end's side is told where messages end, for the time that it is away.
+    private let endOfMessage: BodyFlags
+    private let wantsEvents: Bool
+    /// The client was told that its back-end is away.
+    private var isToldOfLoss = false
     private var decoder: WebSocketDecoder
     private var message = ByteBuffer()
     private var exchange: Exchange!
@@ -51,6 +56,8 @@ final class WebSocketLeg {
         startedAt = request.worker.now
         let route = request.route.config
         wantsMessages = route.backend.protocol == .udp
+        endOfMessage = route.reconnect == nil ? [] : .endsMessage
+        wantsEvents = ReconnectEvents.areWanted(request)
         let limit =
             wantsMessages
             ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
@@ -79,7 +86,7 @@ final class WebSocketLeg {
     private func received(_ event: WebSocketEvent) {
         switch event {
         case .data(let bytes, _, let endsMessage):
-            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes) }
+            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes, endsMessage ? endOfMessage : []) }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
             // its pongs gets no more of them.
@@ -250,6 +257,19 @@ extension WebSocketLeg: FrontLeg {
     /// Nobody will take what waits; the client's close frame may be behind it.
     private func letInIfOver() { if exchange.isOver { taken() } }
 
+    func backReconnecting(attempt: Int, delay: Duration) {
+        // A client that does not read is told of the loss, and not of each attempt.
+        guard wantsEvents, phase == .open, stream.isWritable || !isToldOfLoss else { return }
+        isToldOfLoss = true
+        write(.text, ReconnectEvents.reconnecting(attempt: attempt, delay: delay))
+    }
+
+    func backReconnected() {
+        guard wantsEvents, phase == .open else { return }
+        isToldOfLoss = false
+        write(.text, ReconnectEvents.reconnected)
+    }
+
     func taken() {
         hasUntakenData = false
         guard untaken > 0 else { return }
@@ -283,7 +303,10 @@ extension WebSocketLeg: HTTPFrontHandler {
 
     func responseWritable() { exchange.frontWritable() }
 
-    func drain() { startClosing(.goingAway, "rtbridge is shutting down") }
+    func drain() {
+        if phase == .asking { exchange.stopWaiting() }
+        startClosing(.goingAway, "rtbridge is shutting down")
+    }
 }
 
 extension WebSocketLeg: WheelTimerTarget {

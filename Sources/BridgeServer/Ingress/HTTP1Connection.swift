@@ -249,7 +249,7 @@ extension HTTP1Connection: TickFlushable {
         isDirty = false
         guard let context else { return }
         writeOutbound(context)
-        if writer == nil { context.flush() }
+        if let writer { writer.flush() } else { context.flush() }
         if isWritable { stream?.handler?.responseWritable() }
     }
 }
