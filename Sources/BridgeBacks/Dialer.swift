@@ -10,6 +10,8 @@ import NIOPosix
 struct Dialer {
     let backend: Backend
     let worker: Worker
+    /// Stands in for sockets where it is set.
+    var openChannel: ChannelOpener?
 
     /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`.
     static func text(_ address: Address) -> String {
@@ -27,6 +29,7 @@ struct Dialer {
         to endpoint: Address, nodelay: Bool, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
+        if let openChannel { return done(.success(openChannel(handler))) }
         let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
         let bootstrap = ClientBootstrap(group: worker.eventLoop)
             .connectTimeout(TimeAmount(backend.connectTimeout))

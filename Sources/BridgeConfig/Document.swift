@@ -181,6 +181,8 @@ public struct Route: Sendable, Equatable {
     public var udp = UDPOptions()
     /// gRPC calls; nil: tried once.
     public var retryPolicy: RetryParameters?
+    /// For tcp and udp back-ends; nil dials once, and ends the session with its connection.
+    public var reconnect: ReconnectOptions?
 
     public init(name: String, match: Match, backend: Backend) {
         self.name = name

@@ -1,6 +1,7 @@
 // rtbridge: the mediator between a client's leg and a back-end's leg.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -18,14 +19,16 @@ public final class Exchange {
     /// When the call must have ended; back legs pass on what is left of it.
     public private(set) var deadline: NIODeadline?
 
-    private var state = ExchangeState()
-    private var front: (any FrontLeg)?
-    private var back: (any BackLeg)?
+    var state = ExchangeState()
+    var front: (any FrontLeg)?
+    var back: (any BackLeg)?
     private var held = HeldBytes()
     private var heldTrailers: FieldBlock?
-    private var lastAddress: String?
-    private var lastDropped = 0
-    private var isBackWaiting = false
+    /// nil: the session ends with its back-end connection. See Exchange+Reconnect.swift.
+    var reconnection: Reconnection?
+    var lastAddress: String?
+    var lastDropped = 0
+    var isBackWaiting = false
 
     private var deadlineTimer: WheelTimer?
     private var idleTimer: WheelTimer?
@@ -54,8 +57,8 @@ public final class Exchange {
     /// The back-end's address, once known.
     public var backAddress: String? { back?.address ?? lastAddress }
 
-    /// Messages of the back-end that were dropped because the client was slow.
-    public var dropped: Int { back?.dropped ?? lastDropped }
+    /// Messages that were dropped: of the back-end because the client was slow, of the client because there was none.
+    public var dropped: Int { (back?.dropped ?? 0) + lastDropped + (reconnection?.held.dropped ?? 0) }
 
     // MARK: Commands of the front leg
 
@@ -70,6 +73,11 @@ public final class Exchange {
             idleAfter = TimeAmount(idle)
             idleTimer = worker.timers.schedule(at: worker.now + TimeAmount(idle), self)
         }
+        if let options = route.config.reconnect { reconnection = Reconnection(options, self) }
+        dial()
+    }
+
+    func dial() {
         let back = route.connector.makeLeg()
         self.back = back
         back.open(self)
@@ -77,7 +85,7 @@ public final class Exchange {
 
     public func frontBody(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
         lastActivity = worker.now
-        switch state.frontBody() {
+        switch state.frontBody(flags) {
         case .forward:
             bytesIn += bytes.readableBytes
             back?.deliver(bytes, flags)
@@ -85,6 +93,9 @@ public final class Exchange {
         case .hold:
             bytesIn += bytes.readableBytes
             held.append(bytes, flags)
+        case .holdBounded:
+            bytesIn += bytes.readableBytes
+            holdForNewBack(bytes, flags)
         case .drop:
             front?.taken()
         }
@@ -138,8 +149,11 @@ public final class Exchange {
     /// The back leg can be written to: what was held goes out now. Comes before every other event of the back leg
     /// but a failure.
     public func backReady() {
+        let isNew = state.phase == .opening
         guard state.backReady() == .deliverHeld, let back else { return }
-        lastActivity = worker.now
+        // Another connection is no sign of life.
+        if isNew { lastActivity = worker.now }
+        reconnection?.deliver(to: back, isNew: isNew)
         for (bytes, flags) in held.removeAll() where state.phase == .open { back.deliver(bytes, flags) }
         if state.phase == .open, state.hasFrontEnded { back.finish(heldTrailers) }
         takeFromFront()
@@ -161,6 +175,7 @@ public final class Exchange {
     }
 
     public func backEnded(_ trailers: FieldBlock? = nil) {
+        guard !lostByEnd() else { return }
         lastActivity = worker.now
         switch state.backEnded(staysOpen: back?.staysOpenAfterEnd ?? false) {
         case .finishFront:
@@ -173,7 +188,9 @@ public final class Exchange {
         }
     }
 
-    public func backFailed(_ failure: Failure) { fail(failure) }
+    public func backFailed(_ failure: Failure) {
+        if reconnection == nil { fail(failure) } else { backLost(failure, .failed) }
+    }
 
     public func backWritable() { takeFromFront() }
 
@@ -183,6 +200,10 @@ public final class Exchange {
     public func fail(_ failure: Failure) {
         guard state.closed() else { return }
         self.failure = failure
+        worker.failedCalls.add(
+            FailedCall(
+                route: route.name, client: client, endedAt: worker.now, failure: failure,
+                timeline: back?.timeline ?? reconnection?.timeline ?? FailureTimeline()))
         front?.fail(failure)
         close(.cancel)
     }
@@ -197,10 +218,11 @@ public final class Exchange {
     private func close(_ end: BackEnd) {
         deadlineTimer?.cancel()
         idleTimer?.cancel()
+        reconnection?.close()
         _ = held.removeAll()
         let back = back
-        lastAddress = back?.address
-        lastDropped = back?.dropped ?? 0
+        if let address = back?.address { lastAddress = address }
+        lastDropped += back?.dropped ?? 0
         self.back = nil
         front = nil
         switch end {
@@ -213,7 +235,8 @@ public final class Exchange {
 extension Exchange: WheelTimerTarget {
     public func timerFired(_ timer: WheelTimer) {
         guard let idleAfter, timer === idleTimer else {
-            fail(Failure(.deadlineExceeded, .bridge, .body, "the call's deadline has passed", address: back?.address))
+            let reason = "the call's deadline has passed (\(front?.deadlineKey ?? ""))"
+            fail(Failure(.deadlineExceeded, .bridge, .body, reason, address: back?.address))
             return
         }
         guard worker.now - lastActivity < idleAfter else {

@@ -8,14 +8,17 @@ import NIOCore
 ///
 /// ```
 /// idle ──opened──▶ opening ──backReady──▶ open ──(both ended | back ended for good | failed)──▶ closed
-///                     └─────────────────────failed─────────────────────────────────────────────────▶
+///                   ↺  └───────────────────failed──────────────────────────────────────────────────▶
+///             reconnects                 reconnects ▼   ▲ backReady                                │
+///                                             reconnecting ──────(failed | client gone)────────────▶
 /// ```
 /// While opening, the client's bytes are held; the front leg's own bound (a window, or a pause of reading) limits
-/// them, because nothing is said to be taken before the back-end is there.
+/// them, because nothing is said to be taken before the back-end is there. While reconnecting they are held by messages
+/// and bounded by the route, because the client is still to be heard (``HeldMessages``).
 struct ExchangeState {
-    enum Phase: Equatable { case idle, opening, open, closed }
+    enum Phase: Equatable { case idle, opening, open, reconnecting, closed }
 
-    enum OnFrontBody: Equatable { case forward, hold, drop }
+    enum OnFrontBody: Equatable { case forward, hold, holdBounded, drop }
     enum OnFrontEnded: Equatable { case forward, hold, forwardAndClose, ignore }
     enum OnFrontClosed: Equatable { case finishAndDetach, detach, cancel, ignore }
     enum OnBackReady: Equatable { case deliverHeld, ignore }
@@ -24,25 +27,37 @@ struct ExchangeState {
     private(set) var phase = Phase.idle
     private(set) var hasFrontEnded = false
     private(set) var hasBackEnded = false
+    /// The rest of the message that is coming in goes nowhere: its beginning went to a session that is no more, or
+    /// nowhere.
+    private(set) var skipsMessage = false
 
     mutating func opened() {
         precondition(phase == .idle, "ExchangeState.opened in \(phase)")
         phase = .opening
     }
 
-    mutating func frontBody() -> OnFrontBody {
+    mutating func frontBody(_ flags: BodyFlags = []) -> OnFrontBody {
         guard !hasFrontEnded else { return .drop }
         switch phase {
-        case .open: return .forward
+        case .open: return skips(flags) ? .drop : .forward
         case .idle, .opening: return .hold
+        case .reconnecting: return skips(flags) ? .drop : .holdBounded
         case .closed: return .drop
         }
+    }
+
+    mutating func skipRestOfMessage() { skipsMessage = true }
+
+    private mutating func skips(_ flags: BodyFlags) -> Bool {
+        guard skipsMessage else { return false }
+        skipsMessage = !flags.contains(.endsMessage)
+        return true
     }
 
     mutating func frontEnded() -> OnFrontEnded {
         guard !hasFrontEnded else { return .ignore }
         switch phase {
-        case .idle, .opening:
+        case .idle, .opening, .reconnecting:
             hasFrontEnded = true
             return .hold
         case .open:
@@ -57,7 +72,7 @@ struct ExchangeState {
     /// The client is gone for good, after its last byte.
     mutating func frontClosed() -> OnFrontClosed {
         switch phase {
-        case .idle, .opening:
+        case .idle, .opening, .reconnecting:
             phase = .closed
             return .cancel
         case .open:
@@ -69,10 +84,19 @@ struct ExchangeState {
 
     mutating func backReady() -> OnBackReady {
         switch phase {
-        case .opening:
+        case .opening, .reconnecting:
             phase = .open
             return .deliverHeld
         case .idle, .open, .closed: return .ignore
+        }
+    }
+
+    /// The back-end is lost, and the policy dials again.
+    mutating func reconnects() {
+        switch phase {
+        case .opening, .reconnecting: break
+        case .open: phase = .reconnecting
+        case .idle, .closed: preconditionFailure("ExchangeState.reconnects in \(phase)")
         }
     }
 
@@ -85,7 +109,7 @@ struct ExchangeState {
             if staysOpen, !hasFrontEnded { return .finishFront }
             phase = .closed
             return .finishFrontAndClose
-        case .idle, .opening, .closed: return .ignore
+        case .idle, .opening, .reconnecting, .closed: return .ignore
         }
     }
 

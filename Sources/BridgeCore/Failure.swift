@@ -45,22 +45,27 @@ public struct Failure: Error, Sendable, Equatable {
     public var address: String?
     /// The gRPC status that says it best, where the kind's own does not.
     public var grpcCode: Int?
-    /// The attempt that failed, where there may be several: `(attempt 3 of 4, 412 ms)`.
-    public var attempt: Attempt?
+    /// How often and how long it was tried, where it was tried more than once or could have been.
+    public var attempts: Attempts?
 
-    public struct Attempt: Sendable, Equatable {
-        public var number: Int
-        public var maximum: Int
-        /// Since the call began.
+    /// The attempts of which the failure is the last.
+    public struct Attempts: Sendable, Equatable {
+        public var count: Int
+        /// How many there could have been; 0 is no such limit.
+        public var limit: Int
         public var elapsed: Duration
 
-        public init(number: Int, maximum: Int, elapsed: Duration) {
-            self.number = number
-            self.maximum = maximum
+        public init(count: Int, limit: Int, elapsed: Duration) {
+            self.count = count
+            self.limit = limit
             self.elapsed = elapsed
         }
 
-        var text: String { "(attempt \(number) of \(maximum), \(elapsed / .milliseconds(1)) ms)" }
+        /// "attempt 3 of 3, 412 ms"
+        var text: String {
+            let milliseconds = Int(elapsed / .milliseconds(1))
+            return "attempt \(count)" + (limit > 0 ? " of \(limit)" : "") + ", \(milliseconds) ms"
+        }
     }
 
     public init(
@@ -74,15 +79,15 @@ public struct Failure: Error, Sendable, Equatable {
         self.grpcCode = grpcCode
     }
 
-    /// "route greeter: 10.0.0.11:50051: connect: connection refused", or without route, address and phase where a
-    /// client is to be told no more than the reason.
+    /// "route greeter: 10.0.0.11:50051: connect: connection refused (attempt 3 of 3, 412 ms)", or the kind alone where a
+    /// client is to be told no more.
     public func message(route: String, isBrief: Bool) -> String {
         guard !isBrief else { return kind.rawValue.replacingUnderscores }
         var parts = ["route \(route)"]
         if let address { parts.append(address) }
         if origin == .back { parts.append(phase.rawValue) }
         parts.append(reason)
-        return parts.joined(separator: ": ") + (attempt.map { " " + $0.text } ?? "")
+        return parts.joined(separator: ": ") + (attempts.map { " (\($0.text))" } ?? "")
     }
 }
 

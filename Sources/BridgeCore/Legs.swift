@@ -1,6 +1,7 @@
 // rtbridge: what an exchange and its two legs say to each other.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -14,6 +15,8 @@ public struct BodyFlags: OptionSet, Sendable {
     public static let endsMessage = BodyFlags(rawValue: 1)
     /// The message is text.
     public static let text = BodyFlags(rawValue: 2)
+    /// The bridge's own bytes and not the client's: never sent again on another connection.
+    public static let ofBridge = BodyFlags(rawValue: 4)
 }
 
 /// The client's side of an ``Exchange``: carries out what the exchange decides.
@@ -34,6 +37,18 @@ public protocol FrontLeg: AnyObject {
     func taken()
     /// The bridge shuts down: end what would not end by itself.
     func drain()
+    /// What has set the deadline: the request's own field, or a key of the route.
+    var deadlineKey: String { get }
+    /// The back-end is lost, and is dialled again after `delay`; `attempt` counts from 1.
+    func backReconnecting(attempt: Int, delay: Duration)
+    /// There is a new back-end session in place of the lost one.
+    func backReconnected()
+}
+
+extension FrontLeg {
+    public func backReconnecting(attempt: Int, delay: Duration) {}
+    public func backReconnected() {}
+    public var deadlineKey: String { "timeouts.deadline" }
 }
 
 /// The back-end's side of an ``Exchange``.
@@ -46,6 +61,8 @@ public protocol BackLeg: AnyObject {
     var address: String? { get }
     /// Messages that were dropped because the client was slow.
     var dropped: Int { get }
+    /// What was tried for the call, where more than once may be.
+    var timeline: FailureTimeline? { get }
     /// Reaches for the back-end; `exchange` hears of it by ``Exchange/backOpened(_:)`` or ``Exchange/backFailed(_:)``.
     func open(_ exchange: Exchange)
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags)
@@ -57,11 +74,16 @@ public protocol BackLeg: AnyObject {
     func cancel()
     /// All that was delivered so far was taken by the client's side.
     func taken()
+    /// Gives back what was delivered and not written, where ``Exchange/keepsUnwritten`` asked for it. For a leg that is
+    /// lost: it writes nothing more.
+    func takeUnwritten() -> Unwritten
 }
 
 extension BackLeg {
     /// Most protocols stop the back-end instead.
     public var dropped: Int { 0 }
+    public var timeline: FailureTimeline? { nil }
+    public func takeUnwritten() -> Unwritten { Unwritten() }
 }
 
 /// One HTTP request and its response as the ingress carries it, over HTTP/1.1 or a stream of HTTP/2.

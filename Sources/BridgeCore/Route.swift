@@ -35,24 +35,36 @@ public final class WorkerRoute {
 
 /// The routes of one listener, in the order of the file.
 public final class RouteTable {
-    private let routes: [(route: WorkerRoute, matcher: RouteMatcher)]
+    private let routes: [WorkerRoute]
+    private let matchers: [RouteMatcher]
+    private let index: RouteIndex
 
     public init(_ routes: [WorkerRoute]) {
-        self.routes = routes.map { ($0, RouteMatcher($0.config.match)) }
+        self.routes = routes
+        matchers = routes.map { RouteMatcher($0.config.match) }
+        index = RouteIndex(matchers)
     }
 
     /// The first route that matches, as the file says.
     public func find(_ head: RequestHead, _ name: FrontProtocolName) -> WorkerRoute? {
-        for entry in routes where entry.matcher.matches(head, name) { return entry.route }
-        return nil
+        var best = routes.count
+        index.forEachGroup(head) { group in
+            for number in group {
+                guard number < best else { return }
+                guard matchers[number].matches(head, name) else { continue }
+                best = number
+                return
+            }
+        }
+        return best < routes.count ? routes[best] : nil
     }
 
     /// What this request would match if it spoke another protocol: for an error that names the right one.
     public func protocols(at head: RequestHead) -> [FrontProtocolName] {
+        var numbers: [Int] = []
+        index.forEachGroup(head) { group in numbers += group.filter { matchers[$0].matchesPlace(head) } }
         var names: [FrontProtocolName] = []
-        for entry in routes where entry.matcher.matchesPlace(head) {
-            names += entry.matcher.protocols.filter { !names.contains($0) }
-        }
+        for number in numbers.sorted() { names += matchers[number].protocols.filter { !names.contains($0) } }
         return names
     }
 }

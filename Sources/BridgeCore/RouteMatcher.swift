@@ -7,9 +7,10 @@ import BridgeWire
 /// A match with its strings as bytes, so that asking costs no allocation, and a class, so that it costs no copies.
 final class RouteMatcher {
     let protocols: [FrontProtocolName]
-    private let host: Match.Host?
-    private let path: [UInt8]?
-    private let prefix: [UInt8]?
+    let host: Match.Host?
+    let path: [UInt8]?
+    /// Nil where there is a path.
+    let prefix: [UInt8]?
     private let headers: [Match.Field]
 
     init(_ match: Match) {

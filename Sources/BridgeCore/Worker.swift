@@ -24,6 +24,14 @@ public final class Worker {
 
     /// For bytes that are made and passed on at once. Who writes clears it first; who takes it for longer copies it.
     public var scratch = ByteBuffer()
+    /// What connections gather a tick's output in, one after the other.
+    private var spareOutputs: [ByteBuffer] = []
+    private static let maximumSpareOutputs = 64
+    /// Larger ones are not kept.
+    private static let maximumSpareOutputBytes = 128 * 1024
+
+    /// What failed of late, for people who ask why.
+    public internal(set) var failedCalls = FailedCalls()
 
     let accessLines = AccessLines()
     private var dirty: [any TickFlushable] = []
@@ -36,6 +44,17 @@ public final class Worker {
         self.accessLog = accessLog
         now = eventLoop.now
         timers = TimerWheel(eventLoop: eventLoop) { [unowned self] in refreshClock() }
+    }
+
+    /// An empty buffer to gather output in. Where a channel still holds its memory, writing to it takes new memory.
+    public func takeOutput() -> ByteBuffer { spareOutputs.popLast() ?? ByteBuffer() }
+
+    public func giveBackOutput(_ buffer: consuming ByteBuffer) {
+        guard spareOutputs.count < Self.maximumSpareOutputs, buffer.capacity <= Self.maximumSpareOutputBytes else {
+            return
+        }
+        buffer.clear()
+        spareOutputs.append(buffer)
     }
 
     /// Called where an event comes in from the outside.

@@ -68,6 +68,7 @@ public struct DemoPage: Sendable {
     private static var files: [(name: String, contentType: StaticString, bytes: [UInt8])] {
         [
             ("app.js", script, PackageResources.app_js),
+            ("control.js", script, PackageResources.control_js),
             ("dom.js", script, PackageResources.dom_js),
             ("favicon.svg", "image/svg+xml", PackageResources.favicon_svg),
             ("flow.js", script, PackageResources.flow_js),

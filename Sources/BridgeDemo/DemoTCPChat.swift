@@ -16,13 +16,14 @@ public actor DemoTCPChat {
     public init() {}
 
     /// Listens on 127.0.0.1. Everything runs on one loop of `group`.
-    /// - Returns: the address, with the port that the system chose.
-    public func start(on group: any EventLoopGroup) async throws -> SocketAddress {
+    /// - Parameter port: 0 lets the system choose.
+    /// - Returns: the address.
+    public func start(on group: any EventLoopGroup, port: Int = 0) async throws -> SocketAddress {
         precondition(listener == nil, "DemoTCPChat.start: called twice")
         let loop = group.next()
         let hub = try await loop.submit { NIOLoopBound(ChatHub(), eventLoop: loop) }.get()
         let opened = try await LoopbackListener.open(
-            on: loop, maximumConnections: ChatRoom.maximumMembers + Self.spareConnections
+            on: loop, port: port, maximumConnections: ChatRoom.maximumMembers + Self.spareConnections
         ) { channel in
             try channel.pipeline.syncOperations.addHandler(ChatHandler(hub: hub.value))
         }

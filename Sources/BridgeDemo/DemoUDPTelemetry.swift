@@ -19,8 +19,9 @@ public actor DemoUDPTelemetry {
     public init() {}
 
     /// Binds to 127.0.0.1 on one loop of `group`.
-    /// - Returns: the address, with the port that the system chose.
-    public func start(on group: any EventLoopGroup) async throws -> SocketAddress {
+    /// - Parameter port: 0 lets the system choose.
+    /// - Returns: the address.
+    public func start(on group: any EventLoopGroup, port: Int = 0) async throws -> SocketAddress {
         precondition(channel == nil, "DemoUDPTelemetry.start: called twice")
         let bound = try await DatagramBootstrap(group: group.next())
             .channelInitializer { channel in
@@ -28,7 +29,7 @@ public actor DemoUDPTelemetry {
                     try channel.pipeline.syncOperations.addHandler(TelemetryHandler())
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: port).get()
         guard let address = bound.localAddress else { preconditionFailure("DemoUDPTelemetry: not bound") }
         channel = bound
         return address

@@ -4,7 +4,7 @@
 import NIOCore
 import NIOPosix
 
-/// Listens on 127.0.0.1, at a port that the system chooses.
+/// Listens on 127.0.0.1.
 ///
 /// The listener and its connections share one event loop, so what they share needs no lock.
 struct LoopbackListener: Sendable {
@@ -12,10 +12,12 @@ struct LoopbackListener: Sendable {
     private let connections: NIOLoopBound<ConnectionList>
 
     /// - Parameters:
+    ///   - port: 0 lets the system choose.
     ///   - maximumConnections: further connections are closed as they come.
     ///   - prepare: adds a connection's handlers; runs on `loop`.
     static func open(
-        on loop: any EventLoop, maximumConnections: Int, prepare: @escaping @Sendable (any Channel) throws -> Void
+        on loop: any EventLoop, port: Int = 0, maximumConnections: Int,
+        prepare: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> LoopbackListener {
         try await loop.flatSubmit {
             let connections = NIOLoopBound(ConnectionList(maximum: maximumConnections), eventLoop: loop)
@@ -29,7 +31,7 @@ struct LoopbackListener: Sendable {
                         try prepare(channel)
                     }
                 }
-                .bind(host: "127.0.0.1", port: 0)
+                .bind(host: "127.0.0.1", port: port)
                 .map { LoopbackListener(channel: $0, connections: connections) }
         }.get()
     }

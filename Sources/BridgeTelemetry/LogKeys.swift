@@ -14,6 +14,8 @@ public enum LogKeys {
     public static let origin = "failure.origin"
     public static let phase = "failure.phase"
     public static let delay = "delay"
+    /// What each attempt got, and when.
+    public static let attempts = "failure.attempts"
     public static let path = "request.path"
     public static let requestOrigin = "request.origin"
     public static let file = "file"

@@ -7,7 +7,7 @@
 /// All of it lies in one array, so that a block costs one allocation however many fields it has, and is passed on with
 /// one count of references. Pseudo-header fields (`:path`) are fields like any other here; values are kept byte for byte.
 public struct FieldBlock: Sendable {
-    /// The fields one after the other: the lengths of name and value, then both. What is beyond ``used`` are zeros.
+    /// The fields one after the other: the lengths of name and value, then both. What is beyond ``used`` means nothing.
     @usableFromInline var storage: [UInt8] = []
     @usableFromInline var used = 0
     @usableFromInline var fieldCount = 0
@@ -52,8 +52,15 @@ public struct FieldBlock: Sendable {
     @usableFromInline
     mutating func grow(to room: Int) {
         let room = max(room, Self.minimumRoom)
-        storage.reserveCapacity(room)
-        storage.append(contentsOf: repeatElement(0, count: room - storage.count))
+        let (old, used) = (storage, used)
+        storage = [UInt8](unsafeUninitializedCapacity: room) { bytes, count in
+            if used > 0 {
+                old.withUnsafeBytes {
+                    UnsafeMutableRawBufferPointer(bytes).copyMemory(from: .init(rebasing: $0[..<used]))
+                }
+            }
+            count = room
+        }
     }
 }
 
@@ -115,6 +122,16 @@ extension FieldBlock {
         other.forEach { append(lowercaseName: $0, value: $1) }
     }
 
+    /// Appends the fields that lie between two places of another block, as they are.
+    mutating func append(run: UnsafeRawBufferPointer, fields count: Int) {
+        guard count > 0, let base = run.baseAddress else { return }
+        let end = used + run.count
+        if end > storage.count { grow(to: max(end, 2 * storage.count)) }
+        storage.withUnsafeMutableBytes { ($0.baseAddress! + used).copyMemory(from: base, byteCount: run.count) }
+        used = end
+        fieldCount += count
+    }
+
     /// Makes room for a field, which `write` fills.
     @inlinable
     mutating func appendField(
@@ -169,6 +186,26 @@ extension FieldBlock {
         }
     }
 
+    /// Calls `body` with each run of fields whose names are `kept`, and with how many they are.
+    func forEachRun(
+        _ kept: (_ name: UnsafeRawBufferPointer) -> Bool, body: (_ run: UnsafeRawBufferPointer, _ fields: Int) -> Void
+    ) {
+        storage.withUnsafeBytes { all in
+            var (start, run, count) = (0, 0, 0)
+            while start < used {
+                let place = Place(in: all, at: start)
+                if kept(UnsafeRawBufferPointer(rebasing: all[place.name..<place.value])) {
+                    count += 1
+                } else {
+                    if count > 0 { body(UnsafeRawBufferPointer(rebasing: all[run..<start]), count) }
+                    (run, count) = (place.end, 0)
+                }
+                start = place.end
+            }
+            if count > 0 { body(UnsafeRawBufferPointer(rebasing: all[run..<start]), count) }
+        }
+    }
+
     /// The first field with this name.
     @inlinable
     func place(of name: StaticString) -> Place? {
@@ -178,8 +215,8 @@ extension FieldBlock {
             while start < used {
                 let place = Place(in: all, at: start)
                 if place.value - place.name == length {
-                    let found = UnsafeRawBufferPointer(rebasing: all[place.name..<place.value])
-                    if FieldBytes.areEqual(found, name) { return place }
+                    let found = (all.baseAddress! + place.name).assumingMemoryBound(to: UInt8.self)
+                    if FieldBytes.areEqual(found, name.utf8Start, length) { return place }
                 }
                 start = place.end
             }

@@ -3,9 +3,21 @@
 
 /// Comparisons of raw bytes with names known at compile time.
 public enum FieldBytes {
+    /// Eight bytes a step.
     @inlinable
     static func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        for index in 0..<count where left[index] != right[index] { return false }
+        let (left, right) = (UnsafeRawPointer(left), UnsafeRawPointer(right))
+        var index = 0
+        while index &+ 8 <= count {
+            let one = left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            guard one == right.loadUnaligned(fromByteOffset: index, as: UInt64.self) else { return false }
+            index &+= 8
+        }
+        while index < count {
+            let one = left.load(fromByteOffset: index, as: UInt8.self)
+            guard one == right.load(fromByteOffset: index, as: UInt8.self) else { return false }
+            index &+= 1
+        }
         return true
     }
 

@@ -22,33 +22,31 @@ public enum HopByHop {
     /// Left out are the hop-by-hop fields, those that `Connection` names, and pseudo-header fields, which every hop makes
     /// anew (RFC 9113 §8.3).
     ///
-    /// - Parameter names: further fields to leave out, in lower case. Keep the array in a `static let` on hot paths.
-    public static func copy(
-        from source: FieldBlock, into target: inout FieldBlock, except names: [StaticString] = []
-    ) {
+    /// - Parameter names: further fields to leave out. Keep them in a `static let` on hot paths.
+    public static func copy(from source: FieldBlock, into target: inout FieldBlock, except names: FieldNames = []) {
         target.reserveCapacity(fields: target.count + source.count, bytes: target.byteCount + source.byteCount)
         let named = source.contains("connection") ? connectionNames(source) : []
-        source.forEach { name, value in
-            guard name.first != UInt8(ascii: ":"), !isHopByHop(name) else { return }
-            for excepted in names where FieldBytes.areEqual(name, excepted) { return }
-            if !named.isEmpty, named.contains(String(decoding: name, as: UTF8.self)) { return }
-            target.append(lowercaseName: name, value: value)
+        // Fields that stand side by side and are all kept go in one piece.
+        source.forEachRun { name in
+            guard isEndToEnd(name, except: names) else { return false }
+            return named.isEmpty || !named.contains(String(decoding: name, as: UTF8.self))
+        } body: {
+            target.append(run: $0, fields: $1)
         }
     }
 
     /// The end-to-end fields of `source`, as ``copy(from:into:except:)`` says: `source` itself if that is all of them.
-    public static func endToEnd(_ source: FieldBlock, except names: [StaticString] = []) -> FieldBlock {
+    public static func endToEnd(_ source: FieldBlock, except names: FieldNames = []) -> FieldBlock {
         var isAll = true
-        source.forEach { name, _ in
-            guard isAll else { return }
-            isAll =
-                name.first != UInt8(ascii: ":") && !isHopByHop(name)
-                && !names.contains { FieldBytes.areEqual(name, $0) }
-        }
+        source.forEach { name, _ in if isAll { isAll = isEndToEnd(name, except: names) } }
         guard !isAll else { return source }
         var target = FieldBlock()
         copy(from: source, into: &target, except: names)
         return target
+    }
+
+    private static func isEndToEnd(_ name: UnsafeRawBufferPointer, except names: FieldNames) -> Bool {
+        name.first != UInt8(ascii: ":") && !isHopByHop(name) && !names.contains(name)
     }
 
     /// The fields that `Connection` names and that are not hop-by-hop anyhow; `close` names none.

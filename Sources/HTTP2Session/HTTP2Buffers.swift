@@ -11,8 +11,20 @@ public final class HTTP2Buffers {
     private static let maximumCount = 256
 
     private var spare: [ByteBuffer] = []
+    /// What connections gather their output in, one after the other.
+    private var spareOutput = ByteBuffer()
 
     public init() {}
+
+    /// An empty buffer. Where a channel still holds the last one's memory, writing to it takes new memory.
+    func takeOutput() -> ByteBuffer {
+        var buffer = ByteBuffer()
+        swap(&buffer, &spareOutput)
+        buffer.clear()
+        return buffer
+    }
+
+    func giveBackOutput(_ buffer: consuming ByteBuffer) { spareOutput = buffer }
 
     /// An empty buffer, which nobody else holds.
     func take() -> ByteBuffer { spare.popLast() ?? ByteBuffer() }

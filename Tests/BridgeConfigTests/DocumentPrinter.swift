@@ -70,10 +70,7 @@ enum DocumentPrinter {
             "keepalive": object([
                 "interval": timer(backend.keepalive.interval), "timeout": print(backend.keepalive.timeout),
             ]),
-            "backoff": object([
-                "initial": print(backend.backoff.initial), "multiplier": "\(backend.backoff.multiplier)",
-                "max": print(backend.backoff.max), "jitter": print(backend.backoff.jitter),
-            ]),
+            "backoff": print(backend.backoff),
         ]
         keys["healthCheck"] = backend.healthCheck.map(print)
         keys["outlierDetection"] = backend.outlierDetection.map { outlier in
@@ -116,6 +113,22 @@ enum DocumentPrinter {
         ])
     }
 
+    private static func print(_ backoff: BackoffParameters) -> String {
+        object([
+            "initial": print(backoff.initial), "multiplier": "\(backoff.multiplier)", "max": print(backoff.max),
+            "jitter": print(backoff.jitter),
+        ])
+    }
+
+    private static func print(_ options: ReconnectOptions) -> String {
+        object([
+            "mode": quoted(options.policy.mode.rawValue), "backoff": print(options.policy.backoff),
+            "maxAttempts": "\(options.policy.maxAttempts)", "maxHold": print(options.policy.maxHold),
+            "bufferBytes": SizeText.json(options.bufferBytes), "overflow": quoted(options.overflow.rawValue),
+            "preamble": optional(options.preamble), "resetAfter": print(options.policy.resetAfter),
+        ])
+    }
+
     private static func print(_ jitter: Jitter) -> String {
         switch jitter {
         case .fraction(let fraction): "\(fraction)"
@@ -150,6 +163,7 @@ enum DocumentPrinter {
                 "queueDatagrams": "\(route.udp.queueDatagrams)", "overflow": quoted(route.udp.overflow.rawValue),
             ]),
         ]
+        if let reconnect = route.reconnect { keys["reconnect"] = print(reconnect) }
         if let cors = route.cors {
             let headers =
                 switch cors.allowHeaders {

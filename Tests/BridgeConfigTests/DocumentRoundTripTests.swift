@@ -75,11 +75,7 @@ private struct RandomDocument {
         let endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
         var backend = Backend(name: name ?? Backend.name(kind, endpoints), protocol: kind, endpoints: endpoints)
         backend.connectTimeout = duration() ?? .seconds(1)
-        let (one, other) = (duration() ?? .seconds(2), duration() ?? .seconds(3))
-        backend.backoff.initial = min(one, other)
-        backend.backoff.max = max(one, other)
-        backend.backoff.multiplier = 1 + Double(number(50)) / 10
-        backend.backoff.jitter = self.one(of: [.full, .equal, .decorrelated, .fraction(Double(number(100)) / 100)])
+        backend.backoff = backoff()
         backend.loadBalancing = self.one(of: LoadBalancing.allCases)
         if backend.loadBalancing == .hash {
             backend.hashOn = self.one(of: [.clientIP, .header("x-user"), .cookie("Session")])
@@ -138,6 +134,26 @@ private struct RandomDocument {
         return retry
     }
 
+    private mutating func backoff() -> BackoffParameters {
+        let (one, other) = (duration() ?? .seconds(2), duration() ?? .seconds(3))
+        return BackoffParameters(
+            initial: min(one, other), multiplier: 1 + Double(number(50)) / 10, max: max(one, other),
+            jitter: self.one(of: [.full, .equal, .decorrelated, .fraction(Double(number(100)) / 100)]))
+    }
+
+    private mutating func reconnect() -> ReconnectOptions {
+        var options = ReconnectOptions()
+        options.policy.mode = one(of: ReconnectMode.allCases)
+        options.policy.backoff = backoff()
+        options.policy.maxAttempts = number(1000)
+        options.policy.maxHold = duration() ?? .seconds(3)
+        options.policy.resetAfter = duration() ?? .zero
+        options.bufferBytes = 1 + number(10_000_000)
+        options.overflow = one(of: ReconnectOptions.Overflow.allCases)
+        options.preamble = one(of: [nil, "hello", "a\n\"b\\ \u{e9}"])
+        return options
+    }
+
     private mutating func route(_ index: Int, _ document: Document) -> Route {
         let kind = one(of: [BackendProtocol.grpc, .tcp, .udp])
         let backend = document.backends.isEmpty || flag() ? backend(nil, kind) : one(of: document.backends)
@@ -184,6 +200,7 @@ private struct RandomDocument {
         route.udp.maxSessionsPerClient = 1 + number(999_999)
         route.udp.queueDatagrams = 1 + number(999_999)
         route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
+        if !isGRPC, flag() { route.reconnect = reconnect() }
         return route
     }
 

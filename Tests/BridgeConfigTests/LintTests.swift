@@ -117,6 +117,33 @@ struct LintTests {
         #expect(warnings[0].hasSuffix("warning: routes[0].\(key): has no effect on this route"))
     }
 
+    // MARK: - Reconnection
+
+    @Test(arguments: [
+        ("tcp", #""reconnect": {"maxHold": "100ms"}"#, "no second attempt comes before it is over"),
+        (
+            "tcp", #""reconnect": {"maxHold": "1s", "backoff": {"initial": "1s"}}"#,
+            "no second attempt comes before it is over"
+        ),
+        (
+            "tcp", #""timeouts": {"idle": "10s"}, "reconnect": {}"#,
+            "a client that is silent is closed before it is over"
+        ),
+        ("udp", #""udp": {"idle": "10s"}, "reconnect": {}"#, "a client that is silent is closed before it is over"),
+    ])
+    func reconnectionThatCannotWorkIsShown(_ scheme: String, _ options: String, _ message: String) {
+        let warnings = Self.warnings([Self.route("", "\(scheme)://a:1", ", " + options)])
+        #expect(warnings.count == 1)
+        #expect(warnings[0].hasSuffix("warning: routes[0].reconnect.maxHold: \(message)"))
+    }
+
+    @Test func reconnectionThatWorksIsNot() {
+        #expect(Self.warnings([Self.route("", "tcp://a:1", #", "reconnect": {}, "udp": null"#)]) == [])
+        #expect(Self.warnings([Self.route("", "udp://a:1", #", "reconnect": {"mode": "resume"}"#)]) == [])
+        let off = #", "timeouts": {"idle": "off"}, "reconnect": {"maxHold": "2h"}"#
+        #expect(Self.warnings([Self.route("", "tcp://a:1", off)]) == [])
+    }
+
     @Test func optionsWithEffectAreNot() {
         let web = #", "grpcWeb": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
         #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])

@@ -156,12 +156,6 @@ struct UnsupportedTests {
               Leave the key out: this build would not do what it asks for.
             """#),
         Case(
-            #""backend": "b", "reconnect": {"mode": "close"}"#,
-            #"""
-            f:6:17: routes[0].reconnect: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
             #""backend": "b", "access": {"allowIPs": []}, "rateLimit": {}"#,
             #"""
             f:6:17: routes[0].access: not supported yet

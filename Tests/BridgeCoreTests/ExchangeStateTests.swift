@@ -7,7 +7,8 @@ import Testing
 
 struct ExchangeStateTests {
     enum Start: CaseIterable {
-        case idle, idleFrontEnded, opening, openingFrontEnded, open, openFrontEnded, openBackEnded, closed
+        case idle, idleFrontEnded, opening, openingFrontEnded, open, openFrontEnded, openBackEnded
+        case reconnecting, reconnectingFrontEnded, closed
 
         var state: ExchangeState {
             var state = ExchangeState()
@@ -23,6 +24,11 @@ struct ExchangeStateTests {
                 _ = state.backReady()
                 if self == .openFrontEnded { _ = state.frontEnded() }
                 if self == .openBackEnded { _ = state.backEnded(staysOpen: true) }
+            case .reconnecting, .reconnectingFrontEnded:
+                state.opened()
+                _ = state.backReady()
+                state.reconnects()
+                if self == .reconnectingFrontEnded { _ = state.frontEnded() }
             case .closed: _ = state.closed()
             }
             return state
@@ -34,6 +40,7 @@ struct ExchangeStateTests {
         case .idle, .idleFrontEnded: .idle
         case .opening, .openingFrontEnded: .opening
         case .open, .openFrontEnded, .openBackEnded: .open
+        case .reconnecting, .reconnectingFrontEnded: .reconnecting
         case .closed: .closed
         }
     }
@@ -41,12 +48,13 @@ struct ExchangeStateTests {
     @Test(arguments: Start.allCases)
     func theStartsOfThisTableAreWhatTheySay(_ start: Start) {
         #expect(start.state.phase == Self.phase(start))
-        #expect(start.state.hasFrontEnded == [.idleFrontEnded, .openingFrontEnded, .openFrontEnded].contains(start))
+        let ended: [Start] = [.idleFrontEnded, .openingFrontEnded, .openFrontEnded, .reconnectingFrontEnded]
+        #expect(start.state.hasFrontEnded == ended.contains(start))
         #expect(start.state.hasBackEnded == (start == .openBackEnded))
     }
 
     private static let bodies: [ExchangeState.OnFrontBody] = [
-        .hold, .drop, .hold, .drop, .forward, .drop, .forward, .drop,
+        .hold, .drop, .hold, .drop, .forward, .drop, .forward, .holdBounded, .drop, .drop,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.bodies))
@@ -58,7 +66,7 @@ struct ExchangeStateTests {
     }
 
     private static let frontEnds: [ExchangeState.OnFrontEnded] = [
-        .hold, .ignore, .hold, .ignore, .forward, .ignore, .forwardAndClose, .ignore,
+        .hold, .ignore, .hold, .ignore, .forward, .ignore, .forwardAndClose, .hold, .ignore, .ignore,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.frontEnds))
@@ -71,7 +79,7 @@ struct ExchangeStateTests {
     }
 
     private static let departures: [ExchangeState.OnFrontClosed] = [
-        .cancel, .cancel, .cancel, .cancel, .finishAndDetach, .detach, .finishAndDetach, .ignore,
+        .cancel, .cancel, .cancel, .cancel, .finishAndDetach, .detach, .finishAndDetach, .cancel, .cancel, .ignore,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.departures))
@@ -83,7 +91,7 @@ struct ExchangeStateTests {
     }
 
     private static let readiness: [ExchangeState.OnBackReady] = [
-        .ignore, .ignore, .deliverHeld, .deliverHeld, .ignore, .ignore, .ignore, .ignore,
+        .ignore, .ignore, .deliverHeld, .deliverHeld, .ignore, .ignore, .ignore, .deliverHeld, .deliverHeld, .ignore,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.readiness))
@@ -95,7 +103,8 @@ struct ExchangeStateTests {
     }
 
     private static let backEnds: [ExchangeState.OnBackEnded] = [
-        .ignore, .ignore, .ignore, .ignore, .finishFrontAndClose, .finishFrontAndClose, .ignore, .ignore,
+        .ignore, .ignore, .ignore, .ignore, .finishFrontAndClose, .finishFrontAndClose, .ignore, .ignore, .ignore,
+        .ignore,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.backEnds))
@@ -107,7 +116,7 @@ struct ExchangeStateTests {
     }
 
     private static let halfCloses: [ExchangeState.OnBackEnded] = [
-        .ignore, .ignore, .ignore, .ignore, .finishFront, .finishFrontAndClose, .ignore, .ignore,
+        .ignore, .ignore, .ignore, .ignore, .finishFront, .finishFrontAndClose, .ignore, .ignore, .ignore, .ignore,
     ]
 
     @Test(arguments: zip(Start.allCases, Self.halfCloses))
@@ -116,6 +125,20 @@ struct ExchangeStateTests {
         let answer = state.backEnded(staysOpen: true)
         #expect(answer == expected)
         #expect(state.phase == (expected == .finishFrontAndClose ? .closed : Self.phase(start)))
+    }
+
+    @Test(arguments: [Start.open, .reconnecting])
+    func theRestOfAMessageIsSkippedUpToItsEnd(_ start: Start) {
+        var state = start.state
+        state.skipRestOfMessage()
+        let answers = [state.frontBody(), state.frontBody(.endsMessage), state.frontBody()]
+        #expect(answers == [.drop, .drop, start == .open ? .forward : .holdBounded])
+    }
+
+    @Test func anotherAttemptBeforeTheFirstConnectionIsStillOpening() {
+        var state = Start.opening.state
+        state.reconnects()
+        #expect(state.phase == .opening)
     }
 
     @Test(arguments: Start.allCases)

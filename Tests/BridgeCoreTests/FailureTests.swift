@@ -31,6 +31,17 @@ struct FailureTests {
         #expect(Failure(.streamReset, .back, .body, "reset", grpcCode: 8).grpcStatusCode == 8)
     }
 
+    @Test func theMessageTellsOfTheAttempts() {
+        var failure = Failure(.connectFailed, .back, .connect, "connection refused", address: "10.0.0.11:50051")
+        failure.attempts = .init(count: 3, limit: 3, elapsed: .milliseconds(412))
+        #expect(
+            failure.message(route: "greeter", isBrief: false)
+                == "route greeter: 10.0.0.11:50051: connect: connection refused (attempt 3 of 3, 412 ms)")
+        failure.attempts = .init(count: 7, limit: 0, elapsed: .seconds(30))
+        #expect(failure.message(route: "greeter", isBrief: false).hasSuffix(" (attempt 7, 30000 ms)"))
+        #expect(failure.message(route: "greeter", isBrief: true) == "connect failed")
+    }
+
     @Test func theMessageSaysWhereAndWhat() {
         let failure = Failure(.connectFailed, .back, .connect, "connection refused", address: "10.0.0.11:50051")
         #expect(

@@ -126,6 +126,46 @@ struct RouteTableTests {
         #expect(table.protocols(at: .make("GET", "/other")) == [.grpcWeb, .websocket, .grpc])
         #expect(Self.table([]).protocols(at: .make()).isEmpty)
     }
+
+    /// The index leads to the same route as asking each one in turn.
+    @Test(arguments: 1...20)
+    func manyRoutesAreFoundAsIfEachWereAsked(_ seed: Int) {
+        var random = SplitMix(seed: UInt64(seed))
+        let matches = (0..<200).map { Self.randomMatch($0, &random) }
+        let table = Self.table(matches)
+        let matchers = matches.map { RouteMatcher($0.1) }
+        for _ in 0..<500 {
+            let head = RequestHead.make(
+                "GET", Self.paths.randomElement(using: &random)!, host: Self.hosts.randomElement(using: &random)!)
+            let name = [FrontProtocolName.websocket, .grpcWeb, .grpc].randomElement(using: &random)!
+            let expected = matchers.firstIndex { $0.matches(head, name) }.map { matches[$0].0 }
+            #expect(table.find(head, name)?.name == expected, "seed \(seed): \(head.path) \(head.hostName) \(name)")
+            var names: [FrontProtocolName] = []
+            for matcher in matchers where matcher.matchesPlace(head) {
+                names += matcher.protocols.filter { !names.contains($0) }
+            }
+            #expect(table.protocols(at: head) == names, "seed \(seed)")
+        }
+    }
+
+    private static let paths = ["/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/b", "/b/a?x=/a", "/c/d/e/f", "/%61", "*"]
+    private static let hosts = ["a.test", "A.TEST:1", "b.a.test", "c.b.a.test", "xa.test", "test", "[::1]:8", ""]
+
+    private static func randomMatch(_ number: Int, _ random: inout SplitMix) -> (String, Match) {
+        var match = Match(protocols: [[.websocket], [.grpcWeb], [.grpc, .grpcWeb]].randomElement(using: &random)!)
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0...3: match.path = paths.randomElement(using: &random)
+        case 4, 5: match.pathPrefix = ["/", "/a", "/a/", "/b/", "/c/d/"].randomElement(using: &random)
+        case 6: match.service = ["a", "c"].randomElement(using: &random)
+        default: match.headers = [.init(name: "x-never", value: "1")]
+        }
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: match.host = .exact(["a.test", "b.a.test", "[::1]"].randomElement(using: &random)!)
+        case 1: match.host = .suffix([".test", ".a.test", ".b.a.test"].randomElement(using: &random)!)
+        default: break
+        }
+        return ("route \(number)", match)
+    }
 }
 
 extension RequestHead {

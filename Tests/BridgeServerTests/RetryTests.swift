@@ -167,7 +167,7 @@ struct RetryTests {
             $0.maxAttempts = 2
         }
         let failure = try await GRPCCalls.call(world, "x").failure()
-        #expect(failure.kind == .attemptTimeout && failure.attempt?.number == 2 && failure.attempt?.maximum == 2)
+        #expect(failure.kind == .attemptTimeout && failure.attempts?.count == 2 && failure.attempts?.limit == 2)
         let message = failure.message(route: "greeter", isBrief: false)
         #expect(message.contains("retryPolicy.perAttemptTimeout") && message.contains("(attempt 2 of 2, "))
         await server.close()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct HopByHopTests {
     private func copy(_ fields: FieldBlock, except names: [StaticString] = []) -> FieldBlock {
         var target = FieldBlock()
-        HopByHop.copy(from: fields, into: &target, except: names)
+        HopByHop.copy(from: fields, into: &target, except: FieldNames(names))
         return target
     }
 

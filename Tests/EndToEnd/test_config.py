@@ -110,8 +110,7 @@ def test_an_environment_variable_is_put_in(rtbridge):
 
 
 @pytest.mark.parametrize("key, value", [
-    ("reconnect", {"mode": "notify"}), ("rateLimit", {"requestsPerSecond": 1}),
-    ("access", {"allowIPs": ["127.0.0.1"]}),
+    ("rateLimit", {"requestsPerSecond": 1}), ("access", {"allowIPs": ["127.0.0.1"]}),
 ])
 def test_a_key_that_is_not_built_yet_is_refused_by_name(rtbridge, key, value):
     config = json.loads(json.dumps(GOOD))

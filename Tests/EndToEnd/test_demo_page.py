@@ -110,8 +110,28 @@ def test_a_tcp_session_is_opened_talks_and_is_closed(page):
     page.type("#tcp-input", "hello over TCP")
     page.click("#tcp-send")
     page.wait_text("#tcp-log li.in:last-child", "hello over TCP")
+    page.click("#tcp-disconnect")
+    page.wait_text("#tcp-state", "1000")
+
+
+def test_a_tcp_session_outlives_its_back_end(page):
+    page.click("#tcp-connect")
+    wait_until("the session", lambda: page.state("#tcp-state") == "good")
+    page.click("#tcp-back-stop")
+    page.wait_text("#tcp-back-state", "stopped")
+    page.wait_text("#tcp-state", "reconnecting, attempt")
+    page.type("#tcp-input", "said while it was away")
+    page.click("#tcp-send")
+    page.click("#tcp-back-start")
+    page.wait_text("#tcp-back-state", "running")
+    page.wait_text("#tcp-log", "reconnected")
+    page.wait_text("#tcp-log li.in:last-child", "said while it was away")
+    assert page.state("#tcp-state") == "good"
+    # The back-end's own end is a loss like any other.
     page.type("#tcp-input", "/quit")
     page.click("#tcp-send")
+    wait_until("the second time", lambda: page.text("#tcp-log").count("reconnected") == 2)
+    page.click("#tcp-disconnect")
     page.wait_text("#tcp-state", "1000")
 
 
@@ -128,6 +148,17 @@ def test_a_udp_exchange_is_counted_and_plotted(page):
         return new Set(new Uint32Array(pixels.buffer)).size;""")
     assert colours > 2
     page.driver.execute_script("scrollTo(0, document.querySelector('#udp').offsetTop - 60)")
+
+
+def test_a_udp_exchange_outlives_its_back_end(page):
+    page.click("#udp-back-stop")
+    page.wait_text("#udp-back-state", "stopped")
+    page.wait_text("#udp-state", "reconnecting, attempt")
+    count = int(page.text("#udp-count"))
+    page.click("#udp-back-start")
+    page.wait_text("#udp-back-state", "running")
+    wait_until("twenty more datagrams", lambda: int(page.text("#udp-count")) >= count + 20)
+    assert page.state("#udp-state") == "good"
 
 
 def test_a_udp_exchange_can_be_stopped(page):

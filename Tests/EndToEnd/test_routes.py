@@ -22,6 +22,7 @@ def check(certificates):
             **os.environ, "RTBRIDGE_CERT": certificates.cert, "RTBRIDGE_KEY": certificates.key,
             "GREETER": "greeter.internal:50051", "RTBRIDGE_DEMO_PORT": "0", "RTBRIDGE_DEMO_GREETER": "127.0.0.1:50051",
             "RTBRIDGE_DEMO_CHAT": "127.0.0.1:9001", "RTBRIDGE_DEMO_TELEMETRY": "127.0.0.1:9002",
+            "RTBRIDGE_DEMO_CONTROL": "127.0.0.1:9003",
         }
         result = subprocess.run([binary(), "check", "--config", path], capture_output=True, text=True,
                                 timeout=DEADLINE, env=environment)
@@ -38,7 +39,8 @@ def test_a_file_of_routes_is_taken_without_a_word(check, path):
 
 def test_there_are_files_to_check():
     assert {"minimal.json", "demo.json", "grpc-web.json", "grpc.json", "websocket-tcp.json", "websocket-udp.json",
-            "cors.json", "certificates.json", "health.json"} <= {path.name for path in ROUTES}
+            "cors.json", "certificates.json", "health.json", "reconnect-close.json", "reconnect-notify.json",
+            "reconnect-resume.json"} <= {path.name for path in ROUTES}
 
 
 @pytest.mark.parametrize("path", ROUTES, ids=lambda path: path.name)

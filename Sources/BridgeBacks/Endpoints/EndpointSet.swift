@@ -36,6 +36,8 @@ final class EndpointSet {
     }
 
     var isHashed: Bool { balancing.policy == .hash }
+    /// Whether the policy looks at what endpoints have to do.
+    var countsLoad: Bool { balancing.policy == .leastRequest }
 
     /// Calls `done` once there are endpoints: at once where all are addresses, else after names were resolved. Names
     /// are resolved again, behind what goes on, when they were last resolved longer than `dnsRefresh` ago.

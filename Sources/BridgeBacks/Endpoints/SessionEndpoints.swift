@@ -41,15 +41,19 @@ final class SessionEndpoints {
         let key = exchange.flatMap { endpoints.key($0.request, client: $0.client) }
         endpoints.whenResolved { [self] failure in
             let finish: Done = { result in
-                breaker?.leave(.pendingRequest)
-                switch result {
-                case .success((let channel, _)):
-                    channel.closeFuture.assumeIsolated().whenComplete { _ in breaker?.leave(.connection) }
-                case .failure: breaker?.leave(.connection)
-                }
+                if let breaker { Self.dialled(breaker, result) }
                 done(result)
             }
             if let failure { finish(.failure(failure)) } else { attempt(key, [], nil, connect, finish) }
+        }
+    }
+
+    private static func dialled(_ breaker: CircuitBreaker, _ result: Result<(any Channel, Address), Failure>) {
+        breaker.leave(.pendingRequest)
+        switch result {
+        case .success((let channel, _)):
+            channel.closeFuture.assumeIsolated().whenComplete { _ in breaker.leave(.connection) }
+        case .failure: breaker.leave(.connection)
         }
     }
 
@@ -62,15 +66,17 @@ final class SessionEndpoints {
         guard let next else {
             return done(.failure(last ?? Failure(.connectFailed, .back, .connect, "no endpoint is left to be tried")))
         }
-        next.load += 1
+        let counts = endpoints.countsLoad
+        if counts { next.load += 1 }
         connect(next.address) { [self] result in
             switch result {
             case .success(let channel):
                 endpoints.succeeded(next)
-                channel.closeFuture.assumeIsolated().whenComplete { _ in next.load -= 1 }
+                // Nothing is kept for as long as the session, unless somebody looks at it.
+                if counts { channel.closeFuture.assumeIsolated().whenComplete { _ in next.load -= 1 } }
                 done(.success((channel, next.address)))
             case .failure(let failure):
-                next.load -= 1
+                if counts { next.load -= 1 }
                 endpoints.failed(next, failure.reason)
                 attempt(key, tried + [next], failure, connect, done)
             }

@@ -22,7 +22,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     private let connector: GRPCConnector
     let session: HTTP2Session
-    private var output = HTTP2Output()
+    private var output = HTTP2Output(isClear: true)
     private var context: ChannelHandlerContext?
     private var phase = Phase.connecting
     private var isDirty = false

@@ -34,14 +34,21 @@ public final class GRPCConnector: GRPCBackEnd {
     var retryBudget = RetryBudget()
 
     public convenience init(backend: Backend, worker: Worker) {
-        self.init(backend: backend, worker: worker, balancer: nil, buffers: HTTP2Buffers())
+        self.init(backend: backend, worker: worker, openChannel: nil)
     }
 
-    init(backend: Backend, worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers) {
+    package convenience init(backend: Backend, worker: Worker, openChannel: ChannelOpener?) {
+        self.init(backend, worker, balancer: nil, buffers: HTTP2Buffers(), openChannel: openChannel)
+    }
+
+    init(
+        _ backend: Backend, _ worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers,
+        openChannel: ChannelOpener? = nil
+    ) {
         self.balancer = balancer
         breaker = balancer?.breaker
         self.buffers = buffers
-        dialer = Dialer(backend: backend, worker: worker)
+        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
         backoff = Backoff(backend.backoff)
     }
 

@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import NIOCore
 
@@ -16,10 +17,18 @@ import NIOCore
 final class TCPBackLeg: BackLeg {
     private enum Phase { case dialling, open, lingering, closed }
 
+    /// Up to this many bytes, pieces of one tick are put together.
+    private static let maximumCopied = 16 * 1024
+
     private let connector: TCPConnector
     private var phase = Phase.dialling
     private var exchange: Exchange?
     private var channel: (any Channel)?
+    /// Takes the place of the channel's own queue where what was not written is asked for.
+    private var writer: ExactWriter?
+    private var socket: SocketWriter?
+    /// What goes out through it at the end of the tick.
+    private var outbound = ByteBuffer()
     private var lingerTimer: WheelTimer?
     private var isDirty = false
     private var isWaitingForTake = false
@@ -27,12 +36,14 @@ final class TCPBackLeg: BackLeg {
     private var hasSentEnd = false
     private var hasPeerEnded = false
     private var isInRead = false
+    /// The channel that is not connected yet.
+    private var dialling: (any Channel)?
     private(set) var address: String?
 
     init(connector: TCPConnector) { self.connector = connector }
 
     private var worker: Worker { connector.dialer.worker }
-    var isWritable: Bool { channel?.isWritable ?? false }
+    var isWritable: Bool { writer?.isWritable ?? channel?.isWritable ?? false }
     var staysOpenAfterEnd: Bool { exchange?.route.config.tcp.halfClose ?? false }
 
     // MARK: Commands of the exchange
@@ -51,14 +62,43 @@ final class TCPBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open, !hasEnded, let channel, bytes.readableBytes > 0 else { return }
-        channel.write(bytes, promise: nil)
+        guard phase == .open, !hasEnded, let channel else { return }
+        if let writer {
+            writer.append(bytes, flags)
+        } else {
+            gather(bytes, channel)
+        }
         markDirty()
     }
 
+    private func gather(_ bytes: ByteBuffer, _ channel: any Channel) {
+        guard bytes.readableBytes > 0 else { return }
+        if socket == nil {
+            channel.write(bytes, promise: nil)
+        } else if outbound.readableBytes > 0, outbound.readableBytes + bytes.readableBytes <= Self.maximumCopied {
+            outbound.writeImmutableBuffer(bytes)
+        } else {
+            sendOutbound()
+            outbound = bytes
+        }
+    }
+
+    private func sendOutbound() {
+        guard outbound.readableBytes > 0 else { return }
+        socket?.send(outbound)
+        outbound = ByteBuffer()
+    }
+
     func finish(_ trailers: FieldBlock?) {
-        guard phase == .open, !hasEnded, let channel else { return }
+        guard phase == .open, !hasEnded else { return }
         hasEnded = true
+        writer?.flush()
+        sendOutbound()
+        if writer?.isEmpty ?? true { sendEnd() }
+    }
+
+    private func sendEnd() {
+        guard let channel else { return }
         // The end is sent once everything before it was: closing the output earlier would drop it.
         channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
             hasSentEnd = true
@@ -80,7 +120,7 @@ final class TCPBackLeg: BackLeg {
             arm(hasSentEnd ? connector.lingerTime : TimeAmount(idle ?? RouteTimeouts().idle ?? .seconds(300)))
             // What the back-end still sends is read and dropped, so that its end is seen.
             if isWaitingForTake { channel?.read() }
-        case .dialling: phase = .closed
+        case .dialling: cancel()
         case .lingering, .closed: break
         }
     }
@@ -91,7 +131,11 @@ final class TCPBackLeg: BackLeg {
         lingerTimer?.cancel()
         channel?.close(promise: nil)
         channel = nil
+        dialling?.close(promise: nil)
+        dialling = nil
     }
+
+    func takeUnwritten() -> Unwritten { writer?.takeUnwritten() ?? Unwritten() }
 
     func taken() {
         guard isWaitingForTake else { return }
@@ -113,10 +157,33 @@ final class TCPBackLeg: BackLeg {
         }
         self.channel = channel
         self.address = address
+        dialling = nil
         phase = .open
+        if let exchange, exchange.keepsUnwritten {
+            writer = ExactWriter(channel, worker: worker, isMidMessage: exchange.isMidMessage) { [unowned self] in
+                writerProgressed()
+            }
+        } else {
+            socket = SocketWriter(channel)
+        }
         exchange?.backReady()
         exchange?.backOpened()
         channel.read()
+    }
+
+    /// A dial begins; there may be several, one after the other.
+    fileprivate func dialStarted(_ channel: any Channel) {
+        guard phase == .dialling else { return channel.close(promise: nil) }
+        dialling = channel
+    }
+
+    private func writerProgressed() {
+        guard let writer else { return }
+        if hasEnded {
+            if writer.isEmpty { sendEnd() }
+        } else if writer.isWritable {
+            exchange?.backWritable()
+        }
     }
 
     fileprivate func received(_ bytes: ByteBuffer) {
@@ -154,7 +221,7 @@ final class TCPBackLeg: BackLeg {
     }
 
     fileprivate func writabilityChanged() {
-        if channel?.isWritable == true { exchange?.backWritable() }
+        if writer == nil, channel?.isWritable == true { exchange?.backWritable() }
     }
 
     private func closeNow() {
@@ -181,7 +248,13 @@ final class TCPBackLeg: BackLeg {
 extension TCPBackLeg: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
-        channel?.flush()
+        guard let writer else {
+            sendOutbound()
+            return socket?.flush() ?? channel?.flush() ?? ()
+        }
+        let wasWritable = writer.isWritable
+        writer.flush()
+        if !wasWritable { writerProgressed() }
     }
 }
 
@@ -198,6 +271,7 @@ private final class TCPBackHandler: ChannelInboundHandler {
 
     init(leg: TCPBackLeg) { self.leg = leg }
 
+    func handlerAdded(context: ChannelHandlerContext) { leg.dialStarted(context.channel) }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { leg.received(unwrapInboundIn(data)) }
     func channelReadComplete(context: ChannelHandlerContext) { leg.readCompleted() }
     func channelWritabilityChanged(context: ChannelHandlerContext) { leg.writabilityChanged() }

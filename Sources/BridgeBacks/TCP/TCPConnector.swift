@@ -15,11 +15,18 @@ public final class TCPConnector: BackConnector {
     /// - Parameter lingerTime: how long a connection whose end was sent is kept for the back-end's own end. Closing at
     ///   once could turn into a reset that destroys what the back-end has not read yet (RFC 9293 §3.10.4).
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public init(
+    public convenience init(
         backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount = .seconds(5)
     ) {
+        self.init(backend: backend, worker: worker, breaker: breaker, lingerTime: lingerTime, openChannel: nil)
+    }
+
+    package init(
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount,
+        openChannel: ChannelOpener?
+    ) {
         self.lingerTime = lingerTime
-        dialer = Dialer(backend: backend, worker: worker)
+        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
         endpoints = SessionEndpoints(backend, worker, breaker)
     }
 

@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgeWire
+import Glibc
 import NIOCore
 
 /// Datagrams both ways, boundaries kept: one message is one datagram (RFC 768). Datagrams for a client that is slow
@@ -19,6 +20,9 @@ final class UDPBackLeg: BackLeg {
     private var isDirty = false
     private var isClosed = false
     private var client: String?
+    /// Datagrams on their way to the socket, where what was not sent is asked for; see ``sendExactly()``.
+    private var unsent = CircularBuffer<(bytes: ByteBuffer, flags: BodyFlags)>()
+    private var isExact = false
     /// Datagrams that were dropped because the client was slow.
     private(set) var dropped = 0
     private(set) var address: String?
@@ -35,6 +39,7 @@ final class UDPBackLeg: BackLeg {
     func open(_ exchange: Exchange) {
         self.exchange = exchange
         options = exchange.route.config.udp
+        isExact = exchange.keepsUnwritten
         if let full = connector.limiter.enter(exchange.client) {
             end { $0.backFailed(Failure(.overloaded, .bridge, .connect, full)) }
             return
@@ -55,7 +60,7 @@ final class UDPBackLeg: BackLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard let channel, !isClosed else { return }
-        channel.write(bytes, promise: nil)
+        if isExact { unsent.append((bytes, flags)) } else { channel.write(bytes, promise: nil) }
         guard !isDirty else { return }
         isDirty = true
         worker.flushAtTickEnd(self)
@@ -71,6 +76,13 @@ final class UDPBackLeg: BackLeg {
     func cancel() {
         exchange = nil
         close()
+    }
+
+    func takeUnwritten() -> Unwritten {
+        var unwritten = Unwritten()
+        unwritten.pieces = unsent.filter { !$0.flags.contains(.ofBridge) }
+        unsent.removeAll()
+        return unwritten
     }
 
     func taken() {
@@ -148,6 +160,8 @@ final class UDPBackLeg: BackLeg {
         guard !isClosed else { return }
         isClosed = true
         if let client { connector.limiter.leave(client) }
+        // A client that stays would have got them.
+        if isExact { dropped += queue.count }
         queue.removeAll()
         channel?.close(promise: nil)
         channel = nil
@@ -157,7 +171,25 @@ final class UDPBackLeg: BackLeg {
 extension UDPBackLeg: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
+        if isExact { sendExactly() }
         channel?.flush()
+    }
+
+    /// Sends what waits by the socket itself. An error there tells of an earlier datagram (RFC 1122 §4.1.3.3), and
+    /// leaves the one at hand unsent: it goes to the next socket.
+    private func sendExactly() {
+        guard let channel else { return }
+        while let (bytes, _) = unsent.first {
+            switch SystemSocket.send(bytes, on: channel) {
+            case .sent: break
+            // Full: the channel sends it when there is room, or UDP loses it.
+            case .failed(EAGAIN), .failed(ENOBUFS): channel.write(bytes, promise: nil)
+            // No socket would take it.
+            case .failed(EMSGSIZE): dropped += 1
+            case .failed(let code): return failed(IOError(errnoCode: code, reason: "send"))
+            }
+            unsent.removeFirst()
+        }
     }
 }
 

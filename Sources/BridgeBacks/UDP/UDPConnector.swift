@@ -12,11 +12,22 @@ public final class UDPConnector: BackConnector {
     let backend: Backend
     let worker: Worker
     let limiter: SessionLimiter
+    private let openChannel: ChannelOpener?
     private let endpoints: SessionEndpoints
 
     /// - Parameter limiter: shared by all workers of the route.
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public init(backend: Backend, worker: Worker, limiter: SessionLimiter, breaker: CircuitBreaker? = nil) {
+    public convenience init(
+        backend: Backend, worker: Worker, limiter: SessionLimiter, breaker: CircuitBreaker? = nil
+    ) {
+        self.init(backend: backend, worker: worker, limiter: limiter, breaker: breaker, openChannel: nil)
+    }
+
+    package init(
+        backend: Backend, worker: Worker, limiter: SessionLimiter, breaker: CircuitBreaker? = nil,
+        openChannel: ChannelOpener?
+    ) {
+        self.openChannel = openChannel
         self.backend = backend
         self.worker = worker
         self.limiter = limiter
@@ -47,7 +58,8 @@ public final class UDPConnector: BackConnector {
         let worker = worker
         endpoints.connect(
             for: exchange,
-            { endpoint, connected in
+            { [openChannel] endpoint, connected in
+                if let openChannel { return connected(.success(openChannel(handler()))) }
                 // Names are resolved by now, and off the event loop: a bootstrap for datagrams would ask the resolver on it.
                 guard case .host(let host, let port) = endpoint,
                     let address = try? SocketAddress(ipAddress: host, port: port)

@@ -21,6 +21,9 @@ struct Lint {
             checkDeadline(route, path)
             checkHTTPVersion(route, path)
             checkIdleOptions(route, path)
+            for finding in ReconnectLint.findings(route) {
+                warn(path.key("reconnect").key(finding.key), finding.message, hint: finding.hint)
+            }
         }
     }
 

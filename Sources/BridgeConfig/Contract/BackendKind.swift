@@ -22,7 +22,7 @@ extension Kind where Value == Backend {
 
             let timeouts = Kind.backendTimeouts(backend)
             o.read("timeouts", into: &backend, as: timeouts)
-            o.read("backoff", into: &backend.backoff, as: .backoff)
+            o.read("backoff", into: &backend.backoff, as: .backoff(backend.backoff))
             readBalancing(o, &backend)
             o.read("dnsRefresh", into: &backend.dnsRefresh, as: .timer(in: DurationText.anyTimer))
             o.read("keepalive", into: &backend.keepalive, as: .keepalive)
@@ -102,9 +102,9 @@ extension Kind where Value == Backend {
 // MARK: - Backoff
 
 extension Kind where Value == BackoffParameters {
-    static var backoff: Kind {
+    static func backoff(_ defaults: BackoffParameters) -> Kind {
         .object { o in
-            var backoff = BackoffParameters.grpcConnection
+            var backoff = defaults
             o.read("initial", into: &backoff.initial, as: .duration(in: DurationText.anyTimer))
             o.read("multiplier", into: &backoff.multiplier, as: .number(in: 1...1000, example: "1.6"))
             o.read("max", into: &backoff.max, as: .duration(in: DurationText.anyTimer))

@@ -36,9 +36,11 @@ extension Kind where Value == Route {
             o.read("tcp", into: &route.tcp, as: .tcp)
             o.read("udp", into: &route.udp, as: .udp)
             route.retryPolicy = o.optional("retryPolicy", as: .retryPolicy)
-            for key in ["reconnect", "access", "rateLimit"] { o.later(key) }
+            route.reconnect = o.optional("reconnect", as: .reconnect)
+            for key in ["access", "rateLimit"] { o.later(key) }
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, o)
+            ReconnectFit.check(route, o)
             return route
         }
     }

@@ -17,14 +17,16 @@ struct ValueReader {
     }
 
     /// The text, after `${…}` is replaced; nil where that was reported as impossible.
-    func text(expected: String = "a string", hint: String = "Write it in double quotes.") -> Text? {
+    func text(
+        expected: String = "a string", hint: String = "Write it in double quotes.", takesControls: Bool = false
+    ) -> Text? {
         guard case .string(let written) = node.value else {
             refuseType(expected: expected, hint: hint)
             return nil
         }
         do throws(Fault) {
             let value = try reading.expansion.expand(written)
-            guard !value.utf8.contains(where: Ascii.isControl) else {
+            guard takesControls || !value.utf8.contains(where: Ascii.isControl) else {
                 throw Fault("has a control character in it, such as a line break")
             }
             return Text(value: value, written: written)

@@ -1,6 +1,7 @@
 // rtbridge: the playground: every section of the page is started here.
 // SPDX-License-Identifier: Apache-2.0
 
+import { startControl } from "./control.js";
 import { showTransport } from "./flow.js";
 import { startHealth } from "./health.js";
 import { startErrors, startStream } from "./stream.js";
@@ -14,5 +15,6 @@ startStream();
 startErrors();
 startTCP();
 startUDP();
+startControl();
 startHealth();
 document.documentElement.dataset.ready = "yes";

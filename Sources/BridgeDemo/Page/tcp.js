@@ -7,7 +7,7 @@
 import { byId, byteCount, closeText, element, showState, socketAddress } from "./dom.js";
 import { setOpen, traffic } from "./flow.js";
 
-const PATH = "/tcp";
+const PATH = "/tcp?rtbridge-events=1";
 const SUBPROTOCOL = "binary";
 
 /** Lines that stay in the log, and characters of one line. */
@@ -40,6 +40,7 @@ function connect() {
     byId("tcp-input").focus({ preventScroll: true });
   });
   opened.addEventListener("message", ({ data }) => {
+    if (typeof data === "string") return showEvent(JSON.parse(data), lines);
     traffic("tcp", "down", data.byteLength);
     for (const line of lines.push(data)) addLine("in", line);
   });
@@ -50,6 +51,16 @@ function connect() {
     setPhase("closed");
     showState(byId("tcp-state"), closeText(event), event.code === 1000 ? "idle" : "bad");
   });
+}
+
+/** What the bridge tells of the back-end's connection; bytes of the back-end are never text messages. */
+function showEvent({ event, attempt, delayMs }, lines) {
+  const isBack = event === "reconnected";
+  // A new session begins with a new line.
+  const rest = lines.rest();
+  if (rest) addLine("in", rest);
+  addLine("note", isBack ? "reconnected: a new session" : `back-end lost: attempt ${attempt} in ${delayMs} ms`);
+  showState(byId("tcp-state"), isBack ? "open" : `reconnecting, attempt ${attempt}`, isBack ? "good" : "busy");
 }
 
 /** What one sends comes back as a line of the chat, so it is not echoed here. */

@@ -5,13 +5,16 @@ import { byId, closeText, milliseconds, showState, socketAddress } from "./dom.j
 import { setOpen, traffic } from "./flow.js";
 import { Plot } from "./plot.js";
 
-const PATH = "/udp";
+const PATH = "/udp?rtbridge-events=1";
 
 /** The source forgets a subscriber after five minutes; it is told again long before. */
 const RENEW_MS = 60_000;
 
 /** Datagrams may be lost, a ping's answer too. */
 const PING_TIMEOUT_MS = 2000;
+
+/** A source that is silent for so long is asked whether it is there. */
+const SILENCE_MS = 1000;
 
 let session;
 
@@ -31,6 +34,8 @@ class Session {
   #plot;
   #timers = [];
   #pinged;
+  #lastHeard = performance.now();
+  #isAway = false;
 
   constructor(plot) {
     this.#plot = plot;
@@ -63,6 +68,10 @@ class Session {
     this.#send("subscribe");
     this.#timers.push(setInterval(() => this.#send("subscribe"), RENEW_MS));
     this.#timers.push(setInterval(() => this.#showCounts(), 250));
+    // UDP tells of a loss only by the answer to something sent.
+    this.#timers.push(setInterval(() => {
+      if (performance.now() - this.#lastHeard > SILENCE_MS) this.#send("ping");
+    }, SILENCE_MS));
   }
 
   #send(text) {
@@ -73,7 +82,11 @@ class Session {
   }
 
   #received(data) {
-    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data);
+    // Datagrams are never text messages; the bridge's events are.
+    if (typeof data === "string") return this.#showEvent(JSON.parse(data));
+    const bytes = new Uint8Array(data);
+    this.#lastHeard = performance.now();
+    if (this.#isAway) this.#back();
     traffic("udp", "down", bytes.length);
     const text = new TextDecoder().decode(bytes);
     if (text.trim() === "pong") return this.#pong(this.#pinged, milliseconds(performance.now() - this.#pinged));
@@ -82,6 +95,19 @@ class Session {
     this.#counter.take(sample.seq);
     this.#plot.add(sample);
     byId("udp-last").textContent = text;
+  }
+
+  #showEvent({ event, attempt }) {
+    // A new socket is there at once; whether somebody listens shows when a datagram comes.
+    if (event !== "reconnecting") return;
+    this.#isAway = true;
+    showState(byId("udp-state"), `reconnecting, attempt ${attempt}`, "busy");
+  }
+
+  #back() {
+    this.#isAway = false;
+    this.#counter.restart();
+    showState(byId("udp-state"), "open", "good");
   }
 
   #pong(sent, text) {
@@ -120,6 +146,11 @@ class SequenceCounter {
     if (this.#next !== undefined) this.lost += seq >= this.#next ? seq - this.#next : -1;
     this.lost = Math.max(0, this.lost);
     this.#next = Math.max(this.#next ?? 0, seq + 1);
+  }
+
+  /** A new source counts from its own beginning. */
+  restart() {
+    this.#next = undefined;
   }
 
   /** Datagrams in the last second. */

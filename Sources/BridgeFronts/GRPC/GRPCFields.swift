@@ -23,7 +23,7 @@ enum GRPCFields {
         return fields
     }
 
-    private static let requestOnly: [StaticString] = [
+    private static let requestOnly: FieldNames = [
         "host", "expect", "content-type", "content-length", "grpc-timeout",
     ]
 
@@ -36,12 +36,12 @@ enum GRPCFields {
     /// What ``copyResponse(_:into:keepsEncoding:)`` copies; the very block where that is all of it, as of most trailers.
     static func response(_ from: FieldBlock) -> FieldBlock { HopByHop.endToEnd(from, except: responseOnly) }
 
-    private static let responseOnly: [StaticString] = [
+    private static let responseOnly: FieldNames = [
         "content-type", "content-length", "access-control-allow-origin", "access-control-allow-credentials",
         "access-control-expose-headers", "access-control-allow-methods", "access-control-allow-headers",
         "access-control-max-age",
     ]
-    private static let responseOnlyAndEncoding = responseOnly + ["grpc-encoding"]
+    private static let responseOnlyAndEncoding = responseOnly.adding("grpc-encoding")
 
     /// Status and message as trailers.
     static func trailers(code: Int, message: String) -> FieldBlock {

@@ -120,6 +120,15 @@ final class GRPCFrontLeg {
 extension GRPCFrontLeg: FrontLeg {
     var isWritable: Bool { stream.isWritable }
 
+    var deadlineKey: String {
+        let timeouts = request.route.config.timeouts
+        let asked = request.head.fields.first("grpc-timeout").flatMap { GRPCTimeout.parse($0) }
+        if let longest = timeouts.maxDeadline, (asked ?? timeouts.deadline).map({ $0 > longest }) ?? true {
+            return "timeouts.maxDeadline"
+        }
+        return asked == nil ? "timeouts.deadline" : "grpc-timeout"
+    }
+
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking else { return }
         phase = .answering

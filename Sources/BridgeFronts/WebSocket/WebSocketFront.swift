@@ -28,7 +28,8 @@ public enum WebSocketFront: FrontProtocol {
         }
         guard isOriginAllowed(request) else { return refuseOrigin(request) }
         let offered = upgrade.subprotocols
-        let subprotocol = request.route.config.websocket.subprotocols.first { offered.contains($0) }
+        let known = request.route.config.websocket.subprotocols + ReconnectEvents.subprotocols(of: request.route)
+        let subprotocol = known.first { offered.contains($0) }
         WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol).start()
     }
 

@@ -23,8 +23,6 @@ final class WebSocketLeg {
     /// How long a client's close frame may wait for its answer while a TCP back-end, told of the end, still speaks
     /// (RFC 6455 §5.5.1 lets an endpoint delay it). Browsers wait 2 s.
     static let answerTime = TimeAmount.seconds(1)
-    /// Above this a payload is written by itself after its header, and not copied.
-    static let maximumCopiedPayload = 4 * 1024
 
     private let request: FrontRequest
     private let stream: any HTTPFrontStream
@@ -32,6 +30,11 @@ final class WebSocketLeg {
     private let subprotocol: String?
     private let startedAt: NIODeadline
     private let wantsMessages: Bool
+    /// The back-end's side is told where messages end, for the time that it is away.
+    private let endOfMessage: BodyFlags
+    private let wantsEvents: Bool
+    /// The client was told that its back-end is away.
+    private var isToldOfLoss = false
     private var decoder: WebSocketDecoder
     private var message = ByteBuffer()
     private var exchange: Exchange!
@@ -53,6 +56,8 @@ final class WebSocketLeg {
         startedAt = request.worker.now
         let route = request.route.config
         wantsMessages = route.backend.protocol == .udp
+        endOfMessage = route.reconnect == nil ? [] : .endsMessage
+        wantsEvents = ReconnectEvents.areWanted(request)
         let limit =
             wantsMessages
             ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
@@ -81,7 +86,7 @@ final class WebSocketLeg {
     private func received(_ event: WebSocketEvent) {
         switch event {
         case .data(let bytes, _, let endsMessage):
-            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes) }
+            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes, endsMessage ? endOfMessage : []) }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
             // its pongs gets no more of them.
@@ -134,18 +139,11 @@ final class WebSocketLeg {
     // MARK: Sending
 
     private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
-        let count = payload.readableBytes
-        let copied = count <= Self.maximumCopiedPayload
-        var frame = ByteBuffer()
-        frame.reserveCapacity(WebSocketEncoder.maximumHeaderLength + (copied ? count : 0))
-        if copied {
-            WebSocketEncoder.writeFrame(opcode: opcode, payload: payload, into: &frame)
-            stream.write(frame)
-        } else {
-            WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: count, into: &frame)
-            stream.write(frame)
-            stream.write(payload)
-        }
+        let worker = request.worker
+        worker.scratch.clear()
+        WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: payload.readableBytes, into: &worker.scratch)
+        stream.write(worker.scratch)
+        stream.write(payload)
     }
 
     private func writeClose(_ code: WebSocketCloseCode?, _ reason: String = "") {
@@ -259,6 +257,19 @@ extension WebSocketLeg: FrontLeg {
     /// Nobody will take what waits; the client's close frame may be behind it.
     private func letInIfOver() { if exchange.isOver { taken() } }
 
+    func backReconnecting(attempt: Int, delay: Duration) {
+        // A client that does not read is told of the loss, and not of each attempt.
+        guard wantsEvents, phase == .open, stream.isWritable || !isToldOfLoss else { return }
+        isToldOfLoss = true
+        write(.text, ReconnectEvents.reconnecting(attempt: attempt, delay: delay))
+    }
+
+    func backReconnected() {
+        guard wantsEvents, phase == .open else { return }
+        isToldOfLoss = false
+        write(.text, ReconnectEvents.reconnected)
+    }
+
     func taken() {
         hasUntakenData = false
         guard untaken > 0 else { return }
@@ -292,7 +303,10 @@ extension WebSocketLeg: HTTPFrontHandler {
 
     func responseWritable() { exchange.frontWritable() }
 
-    func drain() { startClosing(.goingAway, "rtbridge is shutting down") }
+    func drain() {
+        if phase == .asking { exchange.stopWaiting() }
+        startClosing(.goingAway, "rtbridge is shutting down")
+    }
 }
 
 extension WebSocketLeg: WheelTimerTarget {

@@ -5,7 +5,7 @@ import BridgeCore
 import NIOCore
 
 extension HTTP1Connection {
-    /// Above this a piece is written by itself, and not copied.
+    /// Larger pieces are not copied.
     private static let maximumCopied = 4 * 1024
     /// How long the rest of a refused request is read, so that the answer is not destroyed by a reset
     /// (RFC 9112 §9.6: "the server should … close the read side … lingering").
@@ -13,27 +13,42 @@ extension HTTP1Connection {
 
     func append(_ write: (inout ByteBuffer) -> Void) {
         guard context != nil else { return }
-        write(&outbound)
+        if large.readableBytes > 0 {
+            if behind.capacity == 0 { behind = worker.takeOutput() }
+            write(&behind)
+        } else {
+            if outbound.capacity == 0 { outbound = worker.takeOutput() }
+            write(&outbound)
+        }
         markDirty()
     }
 
     /// Body bytes, after what was appended before.
     func send(_ bytes: ByteBuffer) {
         guard let context else { return }
-        if bytes.readableBytes <= Self.maximumCopied {
-            outbound.writeImmutableBuffer(bytes)
-        } else {
-            writeOutbound(context)
-            context.write(wrapOutboundOut(bytes), promise: nil)
-        }
+        guard bytes.readableBytes > Self.maximumCopied else { return append { $0.writeImmutableBuffer(bytes) } }
+        if large.readableBytes > 0 { writeOutbound(context) }
+        large = bytes
         markDirty()
     }
 
     func writeOutbound(_ context: ChannelHandlerContext) {
-        guard outbound.readableBytes > 0 else { return }
-        context.write(wrapOutboundOut(outbound), promise: nil)
-        // Uses the memory again where the channel has let go of it.
-        outbound.clear()
+        if let writer {
+            if large.readableBytes > 0 { writer.send(outbound, large, behind) } else { writer.send(outbound) }
+        } else {
+            for piece in [outbound, large, behind] where piece.readableBytes > 0 {
+                context.write(wrapOutboundOut(piece), promise: nil)
+            }
+        }
+        large = ByteBuffer()
+        giveBack(&outbound)
+        giveBack(&behind)
+    }
+
+    private func giveBack(_ buffer: inout ByteBuffer) {
+        guard buffer.capacity > 0 else { return }
+        worker.giveBackOutput(buffer)
+        buffer = ByteBuffer()
     }
 
     func markDirty() {

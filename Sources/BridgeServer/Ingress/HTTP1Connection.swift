@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import NIOCore
 import NIOHTTP1
@@ -36,7 +37,13 @@ final class HTTP1Connection: ChannelDuplexHandler {
     var ahead = CircularBuffer<HTTPServerRequestPart>()
     /// Why the decoder gave up behind what is ahead.
     var brokenAhead: (any Error)?
+    /// What goes out at the end of the tick. Its memory is the worker's between ticks.
     var outbound = ByteBuffer()
+    /// A piece behind ``outbound`` that is not copied, and what stands behind that.
+    var large = ByteBuffer()
+    var behind = ByteBuffer()
+    /// Where no TLS stands before the socket.
+    private(set) var writer: SocketWriter?
     var untaken = 0
     var isDirty = false
     private var isReadWanted = false
@@ -57,12 +64,15 @@ final class HTTP1Connection: ChannelDuplexHandler {
     }
 
     var worker: Worker { ingress.worker }
-    var isWritable: Bool { outbound.readableBytes < 64 * 1024 && context?.channel.isWritable ?? false }
+    var isWritable: Bool {
+        outbound.readableBytes + behind.readableBytes < 64 * 1024 && context?.channel.isWritable ?? false
+    }
 
     // MARK: Lifecycle
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        writer = SocketWriter(context.channel, isClear: !info.isTLS)
         ingress.opened(self)
         arm(ingress.listener.limits.headerTimeout)
     }
@@ -239,7 +249,7 @@ extension HTTP1Connection: TickFlushable {
         isDirty = false
         guard let context else { return }
         writeOutbound(context)
-        context.flush()
+        if let writer { writer.flush() } else { context.flush() }
         if isWritable { stream?.handler?.responseWritable() }
     }
 }

@@ -11,13 +11,13 @@ enum HTTP1Fields {
 
     /// The request as HTTP/2 would say it: pseudo-header fields first (RFC 9113 §8.3.1), `host` as `:authority`.
     static func request(_ head: HTTPRequestHead, isTLS: Bool) -> Result<FieldBlock, BadRequest> {
-        let hosts = head.headers[canonicalForm: "host"]
+        let (host, hostCount) = host(head.headers)
         // RFC 9112 §3.2: 400 for a request "that lacks a Host header field and … that contains more than one".
-        guard hosts.count == 1 || hosts.isEmpty && head.version.minor == 0 else {
+        guard hostCount == 1 || hostCount == 0 && head.version.minor == 0 else {
             return .failure(
-                BadRequest(reason: hosts.isEmpty ? "The Host field is missing." : "More than one Host field."))
+                BadRequest(reason: hostCount == 0 ? "The Host field is missing." : "More than one Host field."))
         }
-        var authority = hosts.first.map(String.init) ?? ""
+        var authority = host
         var target = head.uri
         if !target.hasPrefix("/"), target != "*" {
             // RFC 9112 §3.2.2: the absolute form; its authority replaces Host's.
@@ -41,6 +41,19 @@ enum HTTP1Fields {
         for (name, value) in head.headers { fields.append(name, value) }
         return .success(fields)
     }
+
+    /// The value of the Host field, and how many there are; a list of hosts is more than one.
+    private static func host(_ headers: HTTPHeaders) -> (String, Int) {
+        var (host, count) = ("", 0)
+        for (name, value) in headers where name.utf8.count == 4 && name.utf8.elementsEqual("host".utf8, by: isSame) {
+            host = value
+            count += value.utf8.contains(UInt8(ascii: ",")) ? 2 : 1
+        }
+        return (host, count)
+    }
+
+    /// Whether a byte is `lowercase`, whatever its case.
+    private static func isSame(_ byte: UInt8, _ lowercase: UInt8) -> Bool { byte | 0x20 == lowercase }
 
     /// RFC 3986 §3.2.2 and §3.2.3: what a host and a port are made of; user information is not among it.
     private static func isHostByte(_ byte: UInt8) -> Bool {
@@ -71,8 +84,9 @@ enum HTTP1Fields {
             buffer.writeStaticString(": ")
             let start = buffer.writerIndex
             buffer.writeBytes(value)
-            for (index, byte) in value.enumerated() where byte == 0x0D || byte == 0x0A || byte == 0 {
-                buffer.setInteger(UInt8(ascii: " "), at: start + index)
+            for index in 0..<value.count where value[index] <= 0x0D {
+                let byte = value[index]
+                if byte == 0x0D || byte == 0x0A || byte == 0 { buffer.setInteger(UInt8(ascii: " "), at: start + index) }
             }
             buffer.writeStaticString("\r\n")
         }

@@ -13,7 +13,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let ingress: Ingress
     private let info: ConnectionInfo
     private let session: HTTP2Session
-    private var output = HTTP2Output()
+    private var output: HTTP2Output
     private var context: ChannelHandlerContext?
     private var isDirty = false
     private var isDraining = false
@@ -28,6 +28,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
         self.info = info
+        output = HTTP2Output(isClear: !info.isTLS)
         lastActivity = ingress.worker.eventLoop.now
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)

@@ -9,7 +9,7 @@ import HTTP2Session
 import NIOCore
 
 /// One listener as one worker sees it: its routes, and what the bridge answers there by itself.
-final class Ingress {
+package final class Ingress {
     /// The protocols that clients may speak, in the order in which they are recognised.
     private let fronts: [any FrontProtocol.Type] = [GRPCWebFront.self, GRPCFront.self, WebSocketFront.self]
 
@@ -26,7 +26,7 @@ final class Ingress {
     /// Connections that are open here, to be told of a drain.
     private var connections: [ObjectIdentifier: any DrainableConnection] = [:]
 
-    init(
+    package init(
         worker: Worker, listener: ListenerShared, routes: [WorkerRoute], local: LocalPages?, healthRoute: WorkerRoute?
     ) {
         self.worker = worker
@@ -81,6 +81,11 @@ final class Ingress {
     }
 
     // MARK: Connections
+
+    /// The first handler of a new connection.
+    package func makeStarter(_ info: ConnectionInfo) -> any ChannelHandler {
+        ConnectionStarter(ingress: self, info: info)
+    }
 
     /// A connection found the listener full. Said at once, and then now and again.
     func noteRefusedConnection() {

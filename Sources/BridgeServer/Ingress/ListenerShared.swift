@@ -6,7 +6,7 @@ import NIOOpenSSL
 import Synchronization
 
 /// A listener's options and its count of connections, over all workers.
-final class ListenerShared: Sendable {
+package final class ListenerShared: Sendable {
     let name: String
     /// Health alone is answered here, and until the end of a drain.
     let isAdmin: Bool
@@ -15,7 +15,7 @@ final class ListenerShared: Sendable {
     let tls: TLSContext?
     private let connections = Atomic<Int>(0)
 
-    init(_ config: Listener, tls: TLSContext?, isAdmin: Bool) {
+    package init(_ config: Listener, tls: TLSContext?, isAdmin: Bool) {
         name = config.name
         self.isAdmin = isAdmin
         limits = config.limits

@@ -7,18 +7,42 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Job:
-    """One kind of load. `bars`: the bridge's CPU time divided by the peer's must be no more than this."""
+    """One kind of load.
+
+    `kind` says what the load is and what the figure means:
+      web, native   gRPC-Web or gRPC calls; CPU µs a call
+      echo          WebSocket to TCP (or UDP) and back; CPU µs a round trip
+      handshake     full TLS 1.3 handshakes; CPU µs each
+      idle          memory of an idle WebSocket session, the slope from `sessions[0]` to `sessions[1]`; KiB
+      rest          resident memory of the freshly started proxy; MiB
+      streams       memory of an open server stream of gRPC-Web, the slope; KiB
+      slow          p99 of an open loop of messages while one client reads nothing; µs
+    `against` names what the bridge is compared with in lanes.py; "peers" are other programs.
+    """
 
     name: str
     title: str
-    kind: str  # web: gRPC-Web calls; native: gRPC calls; echo: WebSocket to TCP and back
-    bytes: int  # of a message, each way
-    connections: int
+    kind: str
+    bytes: int = 32  # of a message, each way
+    connections: int = 1
     streams: int = 1  # a connection, at a time
+    answer_bytes: int = 0  # where they are not as many as were sent
     is_http1: bool = False
     door: str = "clear"  # of those in suite/proxies/proxy.py
-    bars: dict = field(default_factory=dict)
+    path: str = "/tcp"  # of WebSocket sessions
+    unit: str = "µs"
+    bars: dict = field(default_factory=dict)  # the bridge's figure divided by the peer's: no more than this
+    rate_bar: float = 0  # the bridge's throughput divided by that of what it is compared with: no less
+    limit: float = None  # of the bridge's figure itself
     peers: tuple = ()
+    against: str = "peers"  # peers, tcp, workers, routes, quiet
+    sessions: tuple = ()
+    max_rounds: int = 0  # 0: as many as asked for
+    group: str = "bars"  # bars: DESIGN's table; scale: only when asked for
+
+    @property
+    def counts_allocations(self):
+        return self.kind in ("web", "native", "echo", "handshake") and self.against in ("peers", "tcp")
 
     def door_of(self, proxy):
         """A relay that knows no WebSocket takes the same bytes over plain TCP."""
@@ -27,7 +51,7 @@ class Job:
 
 _WEB = ("envoy",)
 _NATIVE = ("envoy", "nginx", "haproxy", "nghttpx")
-_ECHO = ("websockify", "nginx", "haproxy")
+_ECHO = ("websockify", "nginx", "haproxy", "floor", "floor-tcp")
 
 JOBS = [
     Job("web-h2", "gRPC-Web h2c, 32 B, 8 × 32", "web", 32, 8, 32, peers=_WEB, bars={"envoy": 0.20}),
@@ -42,10 +66,35 @@ JOBS = [
     Job("grpc-8x1", "gRPC h2c → h2c, 32 B, 8 × 1", "native", 32, 8, peers=_NATIVE),
     Job("grpc-tls-8x1", "gRPC over TLS 1.3, 32 B, 8 × 1", "native", 32, 8, door="tls", peers=_NATIVE,
         bars={"envoy": 0.42, "nginx": 0.70}),
+    Job("tls-handshake", "TLS 1.3 full handshake, 8", "handshake", connections=8, door="tls", peers=_NATIVE,
+        bars={"nginx": 1.15}),
+    Job("tls-bulk", "gRPC over TLS, 1 MiB replies, 8 × 1", "native", 32, 8, answer_bytes=KIB * KIB, door="tls", peers=_NATIVE,
+        bars={"nginx": 1.15, "nghttpx": 0.95}),
     Job("ws", "WebSocket → TCP echo, 64 B, 32", "echo", 64, 32, door="websocket", peers=_ECHO,
         bars={"websockify": 0.25, "nginx": 1.3}),
     Job("ws-16k", "WebSocket → TCP echo, 16 KiB, 32", "echo", 16 * KIB, 32, door="websocket", peers=_ECHO,
         bars={"websockify": 0.25, "nginx": 1.35}),
-    Job("ws-1m", "WebSocket → TCP echo, 1 MiB, 8", "echo", KIB * KIB, 8, door="websocket", peers=("nginx", "haproxy"),
-        bars={"nginx": 0.95}),
+    Job("ws-1m", "WebSocket → TCP echo, 1 MiB, 8", "echo", KIB * KIB, 8, door="websocket", peers=_ECHO,
+        bars={"websockify": 0.25, "nginx": 0.95}),
+    Job("ws-udp", "WebSocket → UDP echo, 64 B, 32", "echo", 64, 32, door="websocket", path="/udp", against="tcp",
+        bars={"ws → tcp": 1.4}),
+    Job("idle", "idle WebSocket session", "idle", door="websocket", unit="KiB", sessions=(1000, 10000), max_rounds=3,
+        peers=("nginx",), bars={"nginx": 1.0}, limit=12),
+    Job("idle-tls", "idle WebSocket session, TLS", "idle", door="wss", unit="KiB", sessions=(1000, 10000), max_rounds=2,
+        peers=("nginx",), bars={"nginx": 1.0}, limit=40),
+    Job("rest", "resident memory at rest", "rest", unit="MiB", max_rounds=1, peers=_NATIVE + ("websockify",), limit=25),
+    Job("workers", "2 workers, gRPC-Web h2c, 32 B, 32 × 1", "web", 32, 32, against="workers", bars={"1 worker": 1.1},
+        rate_bar=1.8),
+    Job("scale-10k", "10,000 idle sessions, pings", "idle", door="websocket", unit="KiB", sessions=(1000, 10000),
+        max_rounds=1, group="scale"),
+    Job("scale-50k", "50,000 idle sessions, pings", "idle", door="websocket", unit="KiB", sessions=(1000, 50000),
+        max_rounds=1, group="scale"),
+    Job("scale-streams", "10,000 open gRPC-Web streams", "streams", 32, unit="KiB", sessions=(1000, 10000), max_rounds=3,
+        peers=_WEB, group="scale"),
+    Job("scale-routes", "10,000 routes, gRPC-Web h2c, 32 B, 8 × 32", "web", 32, 8, 32, against="routes",
+        bars={"1,000 routes": 1.1, "1 route": 1.1}, group="scale"),
+    Job("scale-slow", "p99 of 50 beside a slow one", "slow", 1024, 50, door="websocket", against="quiet",
+        bars={"none slow": 1.25}, group="scale"),
 ]
+
+GROUPS = {group: [job.name for job in JOBS if job.group == group] for group in ("bars", "scale")}

@@ -10,13 +10,22 @@ class Cores(NamedTuple):
 
     load: int
     proxy: int
+    two: str  # for a proxy with two workers
+    many: str  # for a load that is to have room beside that
 
     @classmethod
     def choose(cls):
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             raise SystemExit("compare: this needs two cores: one for the proxy, one for its load.")
-        return cls(load=cores[0], proxy=cores[-1])
+        if len(cores) < 4:
+            # Two workers that share a core show what they cost, not how they scale.
+            return cls(cores[0], cores[-1], str(cores[-1]), str(cores[0]))
+        return cls(cores[0], cores[-1], ",".join(map(str, cores[-2:])), ",".join(map(str, cores[:-2])))
+
+    @property
+    def can_scale(self):
+        return "," in self.two
 
 
 class Usage(NamedTuple):
@@ -63,23 +72,17 @@ def usage(pid):
 
 
 def memory(pid):
-    """Resident MiB of a process and its descendants; pages that several share are counted once (Pss)."""
-    kib = 0
+    """Resident MiB of a process and its descendants; pages that they share with each other are counted once."""
+    private = shared = 0
     for process in tree(pid):
         try:
             lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return kib / 1024
-
-
-def resident(pid):
-    """VmRSS of one process, MiB: what `ps` shows."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+        sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
+        private += sizes["Private_Clean"] + sizes["Private_Dirty"]
+        shared = max(shared, sizes["Shared_Clean"] + sizes["Shared_Dirty"])
+    return (private + shared) / 1024
 
 
 def description():

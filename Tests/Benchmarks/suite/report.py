@@ -2,59 +2,147 @@
 # SPDX-License-Identifier: Apache-2.0
 from statistics import median
 
-
-def summarise(job, rounds, memories):
-    """`rounds`: for each proxy, the subject first, what its rounds measured; `memories`: Pss and VmRSS after them."""
-    names = list(rounds)
-    subject = names[0]
-    proxies = {}
-    for name, measured in rounds.items():
-        proxies[name] = {
-            "cpuMicroseconds": median(one.cpu_microseconds for one in measured),
-            "perSecond": median(one.completed / one.seconds for one in measured),
-            "memoryMiB": memories[name][0], "residentMiB": memories[name][1],
-            "rounds": [{
-                "cpuMicroseconds": one.cpu_microseconds, "completed": one.completed, "seconds": one.seconds,
-                "waitingShare": one.usage.waiting / max(one.usage.cpu, 1), "latencyMicroseconds": one.latencies,
-            } for one in measured],
-        }
-    ratios = {name: _ratio(job, name, rounds[subject], rounds[name]) for name in names[1:]}
-    return {"name": job.name, "title": job.title, "subject": subject, "proxies": proxies, "ratios": ratios}
+# A core that is busy for this much of the time is what holds up the rest.
+_FULL = 0.93
+# Runnable and not run for this much of its CPU time, and its core not full: somebody else had it.
+_DISTURBED = 0.1
 
 
-def _ratio(job, name, ours, theirs):
+def summarise(job, rounds, memories, allocations, can_scale):
+    """`rounds`: for each lane, the subject first, what its rounds measured; `memories`: resident MiB after them."""
+    subject, *others = rounds
+    proxies = {name: _proxy(measured, memories.get(name)) for name, measured in rounds.items()}
+    proxies[subject]["allocations"] = allocations
+    ratios = {name: _ratio(job.bars.get(name), rounds[subject], rounds[name]) for name in others}
+    note = _scaling(job, proxies, ratios, can_scale) if job.rate_bar else _rest(rounds) if job.group == "scale" else None
+    value = proxies[subject]["value"]
+    return {"name": job.name, "title": job.title, "against": job.against, "unit": job.unit, "subject": subject, "limit": job.limit,
+            "isLimitMet": None if job.limit is None else value <= job.limit, "proxies": proxies, "ratios": ratios, "note": note}
+
+
+def _proxy(measured, memory):
+    latencies = {name: median(one.latencies[name] for one in measured) for name in measured[0].latencies}
+    shares = {name: median(one.shares[name] for one in measured) for name in measured[0].shares}
+    return {
+        "value": median(one.value for one in measured),
+        "perSecond": median(one.completed / one.seconds for one in measured) if shares else None,
+        "latencyMicroseconds": latencies, "coreShares": shares, "bottleneck": _bottleneck(shares), "residentMiB": memory,
+        "isDisturbed": bool(shares) and shares["proxy"] < _FULL and median(
+            one.usage.waiting / max(one.usage.cpu, 1) for one in measured) > _DISTURBED,
+        "rounds": [{
+            "value": one.value, "completed": one.completed, "seconds": one.seconds, "latencyMicroseconds": one.latencies,
+            "waitingShare": one.usage.waiting / max(one.usage.cpu, 1), "coreShares": one.shares, **one.extra,
+        } for one in measured],
+    }
+
+
+def _bottleneck(shares):
+    """Load and back-end share a core. Where neither core is full, round trips are what takes the time."""
+    if not shares:
+        return None
+    if shares["proxy"] >= _FULL:
+        return "proxy"
+    return "load" if shares["load"] + shares["backend"] >= _FULL else "none"
+
+
+def _ratio(bar, ours, theirs):
     """Round by round, so that what slows both down for a while does not count; the median of these."""
-    ratios = sorted(our.cpu_microseconds / their.cpu_microseconds for our, their in zip(ours, theirs))
-    bar = job.bars.get(name)
+    ratios = sorted(our.value / their.value for our, their in zip(ours, theirs))
     return {"median": median(ratios), "low": ratios[0], "high": ratios[-1], "bar": bar,
             "isMet": None if bar is None else median(ratios) <= bar}
 
 
-_HEAD = ("job", "proxy", "CPU µs", "ratio", "(low–high)", "bar", "/s", "MiB")
-_WIDTHS = (32, 11, 8, 6, 12, 8, 8, 6)
+def _scaling(job, proxies, ratios, can_scale):
+    """What can be said of the throughput of twice as many workers."""
+    (ours, theirs), bar = proxies.values(), job.rate_bar
+    if not can_scale:
+        return "Both share one core here: this shows what a second worker costs. What it brings takes four cores to see."
+    ratio = ours["perSecond"] / theirs["perSecond"]
+    has_room = ours["bottleneck"] != "load"
+    for one in ratios.values():
+        one["rate"] = {"ratio": ratio, "bar": bar, "isMet": ratio >= bar if has_room else None}
+    room = "" if has_room else " The load had no room for more, so this says little."
+    return f"Throughput × {ratio:.2f}, to be at least {bar}.{room}"
+
+
+def _rest(rounds):
+    """What a memory job saw besides."""
+    parts = []
+    for name, measured in rounds.items():
+        seen = measured[-1].extra
+        if "restCPUShare" in seen:
+            pings = f" and {seen['pings']} pings answered" if "pings" in seen else ""
+            parts.append(f"{name}: {seen['few']:,} → {seen['many']:,}: {seen['fewMiB']:.0f} → {seen['manyMiB']:.0f} MiB; then "
+                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}")
+        elif "slowBytesSent" in seen:
+            parts.append(f"the slow one sent {seen['slowBytesSent'] / 1024:.0f} KiB until nobody took any more")
+    return "\n  ".join(parts) or None
+
+
+_COLUMNS = (("job", 41), ("proxy", 12), ("figure", 9), ("ratio", 6), ("(low–high)", 12), ("bar", 8), ("/s", 9),
+            ("cores %", 12), ("p50", 7), ("p99", 7), ("p99.9", 7), ("MiB", 6), ("allocs", 6))
 
 
 def header():
-    return f"{_line(_HEAD)}\n{'-' * (sum(_WIDTHS) + len(_WIDTHS) - 1)}"
+    line = _line([name for name, _ in _COLUMNS])
+    return f"{line}\n{'-' * (sum(width for _, width in _COLUMNS) + len(_COLUMNS) - 1)}"
 
 
 def table(result):
-    """The lines of one job. `ratio`: the bridge's CPU time divided by this proxy's."""
-    lines = []
-    for name, proxy in result["proxies"].items():
-        is_subject = name == result["subject"]
-        ratio = result["ratios"].get(name)
-        bar = "" if ratio is None or ratio["bar"] is None else f"≤ {ratio['bar']:.2f} {'✓' if ratio['isMet'] else '✗'}"
-        lines.append(_line((
-            result["title"] if is_subject else "", name, f"{proxy['cpuMicroseconds']:.1f}",
-            "" if ratio is None else f"{ratio['median']:.2f}",
-            "" if ratio is None else f"{ratio['low']:.2f}–{ratio['high']:.2f}",
-            bar, f"{proxy['perSecond']:.0f}", f"{proxy['memoryMiB']:.1f}")))
-    return "\n".join(lines)
+    """The lines of one job."""
+    lines = [_line(_cells(result, name, proxy)) for name, proxy in result["proxies"].items()]
+    return "\n".join(lines + ([f"  {result['note']}"] if result["note"] else []))
+
+
+def _cells(result, name, proxy):
+    is_subject = name == result["subject"]
+    ratio = result["ratios"].get(name)
+    bar = "" if ratio is None else _bar(ratio["bar"], ratio["isMet"])
+    if is_subject:
+        bar = _bar(result["limit"], result["isLimitMet"])
+    shares, rate = proxy["coreShares"], proxy["perSecond"]
+    times = proxy["latencyMicroseconds"]
+    allocations = proxy.get("allocations")
+    return (
+        f"{result['title']}, {result['unit']}" if is_subject else "", name,
+        _short(proxy["value"]) + ("~" if proxy["isDisturbed"] else ""),
+        "" if ratio is None else f"{ratio['median']:.2f}", "" if ratio is None else f"{ratio['low']:.2f}–{ratio['high']:.2f}",
+        bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
+        "+".join(f"{100 * share:.0f}" for share in shares.values()),
+        *(_short(times[name]) if name in times else "" for name in ("p50", "p99", "p999")),
+        "" if proxy["residentMiB"] is None else f"{proxy['residentMiB']:.1f}",
+        "" if allocations is None else _short(allocations["allocations"]))
+
+
+def _bar(bar, is_met):
+    return "" if bar is None else f"≤ {bar:.3g} {'✓' if is_met else '✗'}"
+
+
+def _short(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}"
 
 
 def _line(cells):
-    left, right = cells[:2], cells[2:]
-    texts = [f"{cell:<{width}}" for cell, width in zip(left, _WIDTHS)]
-    texts += [f"{cell:>{width}}" for cell, width in zip(right, _WIDTHS[2:])]
+    texts = [f"{cell:<{width}}" if index < 2 else f"{cell:>{width}}"
+             for index, (cell, (_, width)) in enumerate(zip(cells, _COLUMNS))]
     return " ".join(texts).rstrip()
+
+
+LEGEND = """
+figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names;
+~ after it: something else ran on the proxy's core, so do not believe it.
+ratio: the bridge's figure divided by this proxy's, round by round; the median of the rounds, and the least and the most.
+bar: what the ratio, or in the bridge's row the figure, must not exceed. cores %: how busy the proxy had its core, and the load
+and the back-end theirs; * after a rate: load and back-end were the bottleneck, so the rate says nothing of the proxy.
+p50…: µs, as the load saw them. MiB: resident memory after the job. allocs: allocations for each, in a run of its own."""
+
+
+def verdict(results):
+    """How many bars are met, and which are not."""
+    bars = [(f"{result['title']} / {name}", ratio["median"], ratio["bar"], ratio["isMet"])
+            for result in results for name, ratio in result["ratios"].items() if ratio["bar"] is not None]
+    bars += [(f"{result['title']}, {result['unit']}", result["proxies"][result["subject"]]["value"], result["limit"],
+              result["isLimitMet"]) for result in results if result["limit"] is not None]
+    lines = [f"{sum(is_met for *_, is_met in bars)} of {len(bars)} bars are met."]
+    lines += [f"  ✗ {what}: {value:.3g}, bar {bar:.3g}" for what, value, bar, is_met in bars if not is_met]
+    return "\n".join(lines)

@@ -11,7 +11,7 @@ def frame(payload, flags=0):
 
 
 def pattern(count):
-    """What the messages consist of, the same as in backend.c."""
+    """What the messages consist of, the same as in backend/."""
     cycle = bytes((index * 7 + 3) % 256 for index in range(256))
     return (cycle * (count // 256 + 1))[:count]
 
@@ -19,14 +19,16 @@ def pattern(count):
 class Call:
     """A call of the job through the port: what is sent, and what has to come back."""
 
-    def __init__(self, job, port, bench):
+    def __init__(self, job, port, bench, method=None):
+        method = method or ("Bulk" if job.answer_bytes else "Echo")
         self.job, self.bench = job, bench
-        self.url = f"{'https' if job.door == 'tls' else 'http'}://127.0.0.1:{port}/bench.Bench/Echo"
+        self.url = f"{'https' if job.door == 'tls' else 'http'}://127.0.0.1:{port}/bench.Bench/{method}"
         self.fields = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
         if job.kind == "native":
             self.fields = {"content-type": "application/grpc+proto", "te": "trailers"}
         # The message is the job's size, as a protobuf of one field would be, whatever its bytes: nobody looks into it.
         self.message = frame(pattern(job.bytes))
+        self.answer = frame(pattern(job.answer_bytes or job.bytes))
         self.body_file = Path(bench.directory) / f"{job.name}.bin"
         self.body_file.write_bytes(self.message)
 
@@ -40,8 +42,8 @@ class Call:
              "-o", answer_file, "--data-binary", f"@{self.body_file}", *fields, self.url], check=True)
         head, answer = head_file.read_text(), answer_file.read_bytes()
         assert re.match(r"HTTP/\S+ 200", head), head
-        assert answer[:len(self.message)] == self.message, f"another answer: {answer[:64]!r}… of {len(answer)} bytes"
-        rest = answer[len(self.message):]
+        assert answer[:len(self.answer)] == self.answer, f"another answer: {answer[:64]!r}… of {len(answer)} bytes"
+        rest = answer[len(self.answer):]
         if self.job.kind == "native":
             assert rest == b"" and re.search(r"(?mi)^grpc-status: 0\r?$", head), f"{rest[:64]!r}\n{head}"
         else:

@@ -1,6 +1,7 @@
 # rtbridge: the processes that a run starts, each on its core, and none left behind.
 # SPDX-License-Identifier: Apache-2.0
 import mmap
+import os
 import shutil
 import socket
 import struct
@@ -31,12 +32,12 @@ def free_port():
 class Server:
     """A process on one core. What it says goes to a log in `directory`, which is shown if it ends too early."""
 
-    def __init__(self, name, arguments, core, directory):
+    def __init__(self, name, arguments, cores, directory, environment=None):
         self.name = name
         self.log = Path(directory) / f"{name}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(core), *map(str, arguments)],
+                ["taskset", "-c", str(cores), *map(str, arguments)], env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=directory)
 
     @property
@@ -72,33 +73,45 @@ class Server:
 
 
 def build_helpers(directory):
-    """Compiles backend.c and wsload.c into `directory`."""
-    for name, libraries in (("backend", ["-lnghttp2"]), ("wsload", [])):
-        subprocess.run(
-            ["cc", "-std=gnu11", "-O2", "-o", Path(directory) / name, HERE / f"{name}.c", *libraries], check=True)
+    """Compiles the programs in C into `directory`."""
+    programs = {
+        "backend": (sorted((HERE / "backend").glob("*.c")), ["-lnghttp2"]),
+        "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lm"]),
+        "floor": ([HERE / "floor.c"], ["-lcrypto"]),
+        "allocations.so": ([HERE / "allocations.c"], ["-shared", "-fPIC"]),
+    }
+    compilers = [subprocess.Popen(["cc", "-std=gnu11", "-O2", "-o", Path(directory) / name, *sources, *more])
+                 for name, (sources, more) in programs.items()]
+    if any([compiler.wait() for compiler in compilers]):
+        raise SystemExit("compare: the helpers do not compile; .ci/install-bench installs what they need")
+
+
+class Counters:
+    """Numbers of 64 bits that a program keeps up to date in a mapped file."""
+
+    def __init__(self, path, *names):
+        self._places = {name: 8 * index for index, name in enumerate(names)}
+        with open(path, "r+b") as file:
+            self._bytes = mmap.mmap(file.fileno(), 8 * len(names))
+
+    def __getitem__(self, name):
+        return struct.unpack_from("=Q", self._bytes, self._places[name])[0]
+
+    def __setitem__(self, name, value):
+        struct.pack_into("=Q", self._bytes, self._places[name], value)
 
 
 class Backend(Server):
-    """backend.c: what all proxies stand before."""
+    """backend/: what all proxies stand before."""
 
     def __init__(self, core, directory):
         counters = Path(directory) / "counters"
         super().__init__("backend", [Path(directory) / "backend", counters], core, directory)
-        self.wait_for("ports", lambda: len(self.lines()) == 2)
+        self.wait_for("ports", lambda: len(self.lines()) == 3)
         ports = dict(line.split() for line in self.lines())
-        self.grpc, self.tcp = int(ports["grpc"]), int(ports["tcp"])
-        with open(counters, "rb") as file:
-            self._counters = mmap.mmap(file.fileno(), 16, access=mmap.ACCESS_READ)
-
-    @property
-    def calls(self):
-        """gRPC calls that were answered."""
-        return struct.unpack("=Q", self._counters[:8])[0]
-
-    @property
-    def echoed(self):
-        """Bytes that were echoed over TCP."""
-        return struct.unpack("=Q", self._counters[8:])[0]
+        self.grpc, self.tcp, self.udp = (int(ports[name]) for name in ("grpc", "tcp", "udp"))
+        # As in backend.h.
+        self.counters = Counters(counters, "calls", "echoed", "datagrams", "held", "release")
 
 
 class Certificates:

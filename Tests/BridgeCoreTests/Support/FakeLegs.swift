@@ -15,6 +15,8 @@ enum LegEvent: Equatable {
     case drained
     case detached
     case cancelled
+    case reconnecting(Int)
+    case reconnected
 }
 
 final class FakeFront: FrontLeg {
@@ -29,6 +31,8 @@ final class FakeFront: FrontLeg {
     func finish(_ trailers: FieldBlock?) { note(.finished(trailers)) }
     func taken() { note(.taken) }
     func drain() { note(.drained) }
+    func backReconnecting(attempt: Int, delay: Duration) { note(.reconnecting(attempt)) }
+    func backReconnected() { note(.reconnected) }
 
     func fail(_ failure: Failure) {
         self.failure = failure

@@ -183,7 +183,7 @@ public final class GRPCBalancer: GRPCBackEnd {
         if let known = endpoint.pool { return known }
         var backend = endpoints.backend
         backend.endpoints = [endpoint.address]
-        let made = GRPCConnector(backend: backend, worker: worker, balancer: self, buffers: buffers)
+        let made = GRPCConnector(backend, worker, balancer: self, buffers: buffers)
         endpoint.pool = made
         return made
     }

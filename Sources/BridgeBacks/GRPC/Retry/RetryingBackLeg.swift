@@ -3,6 +3,7 @@
 
 import BridgeCore
 import BridgePolicy
+import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -37,6 +38,7 @@ final class RetryingBackLeg: BackLeg {
     private var hasPassedHead = false
     private var isOnRetry = false
     private var lastAddress: String?
+    private var attempts = FailureTimeline()
 
     init(_ backEnd: any GRPCBackEnd, _ parameters: RetryParameters, maximumKept: Int = KeptRequest.defaultMaximum) {
         self.backEnd = backEnd
@@ -49,6 +51,9 @@ final class RetryingBackLeg: BackLeg {
     var isWritable: Bool { isAttemptReady && attempt?.isWritable == true }
     var staysOpenAfterEnd: Bool { false }
     var address: String? { attempt?.address ?? lastAddress }
+    var timeline: FailureTimeline? { attempts }
+
+    private var elapsed: Duration { .nanoseconds((worker.now - startedAt).nanoseconds) }
 
     // MARK: Commands of the exchange
 
@@ -110,8 +115,12 @@ final class RetryingBackLeg: BackLeg {
 
     /// An attempt has ended without success.
     /// - Parameter tell: tells the exchange, if that was the last one.
-    private func ended(_ outcome: RetryState.Outcome, _ tell: (Exchange) -> Void) {
+    private func ended(
+        _ outcome: RetryState.Outcome, _ phase: Failure.Phase, _ result: @autoclosure () -> String,
+        _ tell: (Exchange) -> Void
+    ) {
         lastAddress = attempt?.address ?? lastAddress
+        attempts.add(.init(at: elapsed, address: lastAddress ?? "-", phase: phase.rawValue, result: result()))
         timers.cancelAll()
         guard let exchange else { return }
         let left = exchange.deadline.map { Duration.nanoseconds(($0 - worker.now).nanoseconds) }
@@ -157,9 +166,7 @@ final class RetryingBackLeg: BackLeg {
 
     private func told(_ failure: Failure) -> Failure {
         var failure = failure
-        failure.attempt = Failure.Attempt(
-            number: state.attempt, maximum: state.maxAttempts,
-            elapsed: .nanoseconds((worker.now - startedAt).nanoseconds))
+        failure.attempts = Failure.Attempts(count: state.attempt, limit: state.maxAttempts, elapsed: elapsed)
         return failure
     }
 }
@@ -203,7 +210,7 @@ extension RetryingBackLeg: GRPCCaller {
         let code = trailers.first("grpc-status").flatMap { GRPCStatusCode(value: $0) } ?? .unknown
         guard code != .ok else { return end(trailers) }
         let pushback = RetryState.Pushback(value: trailers.string("grpc-retry-pushback-ms"))
-        ended(.status(code.rawValue, pushback)) { _ in end(trailers) }
+        ended(.status(code.rawValue, pushback), .headers, "the back-end answered \(code.name)") { _ in end(trailers) }
     }
 
     private func end(_ trailers: FieldBlock) {
@@ -221,7 +228,7 @@ extension RetryingBackLeg: GRPCCaller {
         } else {
             outcome = .status(UInt8(clamping: failure.grpcStatusCode), .none)
         }
-        ended(outcome) { exchange in
+        ended(outcome, failure.phase, failure.reason) { exchange in
             passHead()
             exchange.backFailed(told(failure))
         }
@@ -238,7 +245,7 @@ extension RetryingBackLeg: WheelTimerTarget {
         let late = attempt
         let text = "no message within \(limit / .seconds(1)) s (retryPolicy.perAttemptTimeout)"
         let failure = Failure(.attemptTimeout, .back, .headers, text, address: late?.address)
-        ended(.timedOut) { $0.backFailed(told(failure)) }
+        ended(.timedOut, .headers, text) { $0.backFailed(told(failure)) }
         late?.cancel()
     }
 }

@@ -1,41 +1,67 @@
 # rtbridge: the bridge itself, in a benchmark.
 # SPDX-License-Identifier: Apache-2.0
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.proxies.proxy import Proxy
 
 
+@dataclass(frozen=True)
+class Shape:
+    """In what a bridge may differ from the usual one."""
+
+    workers: int = 1
+    cores: str = None
+    routes: int = 0  # other gRPC-Web services before the one that is called, less one
+    ping_interval: str = "off"
+    max_streams: int = 128
+    environment: dict = field(default_factory=dict)
+
+
 class Bridge(Proxy):
     name = "rtbridge"
-    doors = ("clear", "tls", "websocket")
+    doors = ("clear", "tls", "websocket", "wss")
 
-    def __init__(self, setting, binary, name=None):
-        self.binary = Path(binary).resolve()
+    def __init__(self, setting, binary, name=None, shape=Shape()):
+        self.binary, self.shape = Path(binary).resolve(), shape
         super().__init__(setting, name)
 
     def start(self):
-        backend, certificates = self.setting.backend, self.setting.certificates
+        certificates = self.setting.certificates
+        limits = {"maxConnections": 1000000, "maxConcurrentStreams": self.shape.max_streams}
         config = self.write("routes.json", json.dumps({
             "listeners": {
-                "clear": {"address": "127.0.0.1:0"},
-                "tls": {"address": "127.0.0.1:0", "tls": {
+                "clear": {"address": "127.0.0.1:0", "limits": limits},
+                "tls": {"address": "127.0.0.1:0", "limits": limits, "tls": {
                     "certificates": [{"certFile": certificates.certificate, "keyFile": certificates.key}]}},
             },
-            "routes": [
-                {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
-                {"match": {"protocol": "grpc"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
-                {"match": {"protocol": "websocket", "path": "/tcp"}, "backend": f"tcp://127.0.0.1:{backend.tcp}",
-                 "websocket": {"pingInterval": "off", "maxMessageBytes": "64MiB"}},
-            ],
+            "routes": self._routes(),
             "logging": {"access": False, "level": "warning"},
-            "workers": 1,
+            "workers": self.shape.workers,
         }))
-        server = self.run(self.binary, "--config", config)
+        server = self.run(
+            self.binary, "--config", config, cores=self.shape.cores, environment=self.shape.environment)
         server.wait_for("line `ready`", lambda: "ready" in server.lines())
         for line in server.lines():
             if line.startswith("listening "):
                 _, name, url = line.split()
                 self.ports[name] = int(url.rpartition(":")[2])
-        self.ports["websocket"] = self.ports["clear"]
+        self.ports["websocket"], self.ports["wss"] = self.ports["clear"], self.ports["tls"]
         return server
+
+    def _routes(self):
+        backend = self.setting.backend
+        websocket = {"pingInterval": self.shape.ping_interval, "maxMessageBytes": "64MiB"}
+        # Several addresses of the same back-end: one address has some 28,000 ports for another.
+        tcp = {"protocol": "tcp", "endpoints": [f"127.0.0.{number}:{backend.tcp}" for number in range(1, 5)]}
+        others = [{"match": {"protocol": "grpc-web", "service": f"bench.Other{number}"},
+                   "backend": f"grpc://127.0.0.1:{backend.grpc}"} for number in range(1, self.shape.routes)]
+        return [
+            *others,
+            {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
+            {"match": {"protocol": "grpc"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
+            {"match": {"protocol": "websocket", "path": "/tcp"}, "backend": tcp, "websocket": websocket},
+            {"match": {"protocol": "websocket", "path": "/udp"}, "backend": f"udp://127.0.0.1:{backend.udp}",
+             "websocket": websocket, "udp": {"maxSessionsPerClient": 1024}},
+        ]

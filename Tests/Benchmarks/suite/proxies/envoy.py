@@ -34,6 +34,7 @@ class Envoy(Proxy):
         manager = _typed(
             "filters.network.http_connection_manager.v3.HttpConnectionManager",
             stat_prefix=door, codec_type="AUTO", generate_request_id=False,
+            http2_protocol_options={"max_concurrent_streams": 2000},
             http_filters=[{"name": name, "typed_config": config} for name, config in filters],
             route_config={"virtual_hosts": [{
                 "name": "all", "domains": ["*"],
@@ -52,9 +53,13 @@ class Envoy(Proxy):
 
     def _cluster(self):
         address = {"socket_address": {"address": "127.0.0.1", "port_value": self.setting.backend.grpc}}
-        options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": {}})
+        options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={
+            # As many as the back-end takes: before Envoy has read its SETTINGS it would send more, and they are refused.
+            "http2_protocol_options": {"max_concurrent_streams": 1000}})
         return {
             "name": "grpc", "type": "STATIC",
+            "circuit_breakers": {"thresholds": [{name: 100000 for name in (
+                "max_connections", "max_pending_requests", "max_requests")}]},
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
             "load_assignment": {"cluster_name": "grpc",
                                 "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}}

@@ -20,6 +20,7 @@ frontend=127.0.0.1,{self.ports["tls"]}
 backend=127.0.0.1,{backend.grpc};;proto=h2
 private-key-file={certificates.key}
 certificate-file={certificates.certificate}
+backend-http2-window-size=1048576
 workers=1
 no-ocsp=yes
 log-level=ERROR

@@ -15,6 +15,7 @@ class Nginx(Proxy):
     name = "nginx"
     command = "nginx"
     doors = ("clear", "tls", "raw")
+    connections = 8192
 
     def start(self):
         self.ports = {door: free_port() for door in self.doors}
@@ -23,9 +24,9 @@ class Nginx(Proxy):
 load_module {_STREAM_MODULE};
 daemon off;
 worker_processes 1;
-pid {self.setting.directory}/nginx.pid;
+pid {self.setting.directory}/{self.name}.pid;
 error_log stderr error;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {self.connections}; }}
 http {{
     access_log off;
     keepalive_requests 1000000000;
@@ -50,6 +51,7 @@ http {{
         ssl_protocols TLSv1.3;
         location / {{ grpc_pass grpc://grpc; grpc_buffer_size 64k; }}
     }}
+    {self.more()}
 }}
 stream {{
     server {{
@@ -61,6 +63,10 @@ stream {{
 """)
         return self.run(self.path(), "-c", config, "-p", self.setting.directory)
 
+    def more(self):
+        """Further parts of `http`."""
+        return ""
+
     @classmethod
     def path(cls):
         return super().path() if _STREAM_MODULE.exists() else None
@@ -68,3 +74,31 @@ stream {{
     @classmethod
     def version(cls):
         return subprocess.run([cls.path(), "-v"], capture_output=True, text=True, check=True).stderr.strip()
+
+
+class IdleNginx(Nginx):
+    """The same, and WebSocket sessions by proxy_pass, as its manual shows it, to an echo that speaks WebSocket."""
+
+    doors = Nginx.doors + ("websocket", "wss")
+
+    @property
+    def connections(self):
+        return self.setting.max_files - 100
+
+    def more(self):
+        certificates = self.setting.certificates
+        return f"""
+    server {{
+        listen 127.0.0.1:{self.ports["websocket"]} backlog=4096;
+        listen 127.0.0.1:{self.ports["wss"]} ssl backlog=4096;
+        ssl_certificate {certificates.certificate};
+        ssl_certificate_key {certificates.key};
+        ssl_protocols TLSv1.3;
+        location / {{
+            proxy_pass http://127.0.0.1:{self.setting.websocket_backend};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_read_timeout 1h;
+        }}
+    }}"""

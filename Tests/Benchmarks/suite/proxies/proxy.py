@@ -7,19 +7,22 @@ from suite.servers import Server, program
 
 
 class Setting(NamedTuple):
-    """What a proxy is given: its core, a folder, the back-end and a certificate."""
+    """What a proxy is given: its core, a folder, the back-end, a certificate, and how much it may open."""
 
     core: int
     directory: str
     backend: object
     certificates: object
+    websocket_backend: int  # the port of a WebSocket echo
+    max_files: int
 
 
 class Proxy:
     """A proxy with one worker and no access log, as lean as its configuration allows without losing its function.
 
     `ports` has a port for each of the front doors that it can open: `clear` (HTTP/1.1 and HTTP/2 with prior knowledge),
-    `tls` (HTTP/2 over TLS), `websocket` (to the TCP echo), `raw` (TCP to the TCP echo, for relays that know no WebSocket).
+    `tls` (HTTP/2 over TLS), `websocket` and `wss` (to the TCP echo), `raw` (TCP to the TCP echo, for relays that know no
+    WebSocket).
     """
 
     name = ""
@@ -37,8 +40,9 @@ class Proxy:
     def start(self):
         raise NotImplementedError
 
-    def run(self, *arguments):
-        return Server(self.name, arguments, self.setting.core, self.setting.directory)
+    def run(self, *arguments, cores=None, environment=None):
+        cores = self.setting.core if cores is None else cores
+        return Server(self.name, arguments, cores, self.setting.directory, environment)
 
     def write(self, file, text):
         path = f"{self.setting.directory}/{self.name}-{file}"

@@ -1,0 +1,60 @@
+# rtbridge: what a run stands on: the back-end, certificates, and the proxies that were started so far.
+# SPDX-License-Identifier: Apache-2.0
+import resource
+import sys
+
+from suite import machine
+from suite.proxies import PEERS, Bridge, Floor
+from suite.proxies.proxy import Setting
+from suite.servers import Backend, Certificates, build_helpers
+
+
+class Bench:
+    """Proxies are started when the first job asks for them, and stopped at the end: `stack` is an ExitStack."""
+
+    def __init__(self, directory, builds, peers, stack, is_quick=False):
+        self.directory, self.builds, self.peers, self._stack = directory, builds, peers, stack
+        self.is_quick = is_quick
+        self.subject = next(iter(builds))
+        self.cores = machine.Cores.choose()
+        _, self.max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # Inherited by all that is started.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.max_files, self.max_files))
+        build_helpers(directory)
+        self.backend = Backend(self.cores.load, directory)
+        stack.callback(self.backend.stop)
+        self.certificates = Certificates(directory)
+        self._proxies = {}
+        # What a proxy that passes WebSocket on has behind it.
+        self.websocket_backend = Floor(self.setting(), "websocket-backend", self.cores.load)
+        stack.callback(self.websocket_backend.stop)
+
+    def setting(self):
+        port = self.websocket_backend.ports["websocket"] if hasattr(self, "websocket_backend") else None
+        return Setting(self.cores.proxy, self.directory, self.backend, self.certificates, port, self.max_files)
+
+    def has(self, name):
+        """Whether a proxy was asked for and is installed."""
+        if name in self.builds:
+            return True
+        if name not in self.peers:
+            return False
+        if not PEERS[name].path():
+            print(f"compare: no {name} here, so it is left out; .ci/install-bench installs it", file=sys.stderr)
+            self.peers = [peer for peer in self.peers if peer != name]
+            return False
+        return True
+
+    def proxy(self, name):
+        if name not in self._proxies:
+            build = self.builds.get(name)
+            self.add(name, Bridge(self.setting(), build, name) if build else PEERS[name](self.setting()))
+        return self._proxies[name]
+
+    def add(self, name, proxy):
+        self._stack.callback(proxy.stop)
+        self._proxies[name] = proxy
+        return proxy
+
+    def versions(self):
+        return {name: PEERS[name].version() for name in self._proxies if name in PEERS}

@@ -1,0 +1,144 @@
+# rtbridge: how much memory a proxy takes: at rest, and for each idle session or open stream.
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+import time
+from contextlib import ExitStack
+
+from suite import machine
+from suite.loads.calls import Calls
+from suite.loads.own import OwnLoad
+from suite.measured import Impossible, Measured, Wrong
+from suite.samples import Call
+from suite.servers import DEADLINE
+
+# What a freshly opened session leaves to be done has been done by then.
+_SETTLE_SECONDS = 0.5
+
+
+def _settled(proxy):
+    time.sleep(_SETTLE_SECONDS)
+    return machine.memory(proxy.pid)
+
+
+class Rest:
+    """Resident memory of a proxy that has just been started, of all its processes."""
+
+    def __init__(self, job, fresh, bench):
+        self.fresh = fresh
+
+    def measure(self, seconds):
+        proxy = self.fresh.start()
+        try:
+            time.sleep(_SETTLE_SECONDS)
+            return Measured(machine.memory(proxy.pid))
+        finally:
+            proxy.stop()
+
+
+class Slope:
+    """Memory with many less memory with few, divided by the difference; then what is used while nothing happens."""
+
+    def __init__(self, job, fresh, bench):
+        self.job, self.fresh, self.bench = job, fresh, bench
+        self.few, self.many = self.numbers()
+
+    def numbers(self):
+        return self.job.sessions
+
+    def measure(self, seconds):
+        proxy = self.fresh.start()
+        try:
+            with ExitStack() as stack:
+                empty = machine.memory(proxy.pid)
+                self.open(proxy, self.few, stack)
+                few = _settled(proxy)
+                started = time.monotonic()
+                self.open(proxy, self.many - self.few, stack)
+                opened = time.monotonic() - started
+                many = _settled(proxy)
+                before = machine.usage(proxy.pid)
+                extra = self.rest(seconds)
+                used = machine.usage(proxy.pid) - before
+                self.close()
+        finally:
+            proxy.stop()
+        extra.update(emptyMiB=empty, fewMiB=few, manyMiB=many, few=self.few, many=self.many, openingSeconds=opened)
+        extra["restCPUShare"] = used.cpu / 1e9 / extra["restSeconds"]
+        return Measured((many - few) * 1024 / (self.many - self.few), extra=extra)
+
+    def open(self, proxy, count, stack):
+        raise NotImplementedError
+
+    def rest(self, seconds):
+        raise NotImplementedError
+
+    def close(self):
+        pass
+
+
+class IdleSessions(Slope):
+    """WebSocket sessions that say nothing. With pings, the rest lasts as long as the interval between two."""
+
+    PING_SECONDS = 10
+
+    def numbers(self):
+        few, many = self.job.sessions
+        # The proxy has two files for each session.
+        possible = (self.bench.max_files - 300) // 2
+        if possible < many * 0.9:
+            raise Impossible(f"{many:,} sessions take {2 * many:,} open files, and ulimit -Hn is {self.bench.max_files:,}")
+        if self.bench.is_quick and self.job.group == "bars":
+            return 250, 1500
+        return few, min(many, possible)
+
+    def open(self, proxy, count, stack):
+        scheme = "wss" if self.job.door == "wss" else "ws"
+        url = f"{scheme}://localhost:{proxy.ports[self.job.door]}/tcp"
+        sources = 1 + self.many // 20000
+        self.loads = [*getattr(self, "loads", []), stack.enter_context(
+            OwnLoad(self.bench, url, "--mode", "idle", "-c", count, "--sources", sources))]
+
+    def rest(self, seconds):
+        seconds = self.PING_SECONDS if self.job.group == "scale" else 0.2
+        for load in self.loads:
+            load.start(seconds)
+        results = [load.result() for load in self.loads]
+        self.loads = []
+        return {"restSeconds": seconds, "pings": sum(result["pings"] for result in results)}
+
+
+class OpenStreams(Slope):
+    """Server streams of gRPC-Web: each has had its first message, and waits for the next."""
+
+    STREAMS = 1000  # a connection
+
+    def open(self, proxy, count, stack):
+        calls = Calls.__new__(Calls)
+        calls.job, calls.bench = self.job, self.bench
+        call = Call(self.job, proxy.ports["clear"], self.bench, "Hold")
+        counters = self.bench.backend.counters
+        counters["release"] = 0
+        wanted = counters["held"] + count
+        load = subprocess.Popen(calls.command(call, count, count // self.STREAMS, self.STREAMS),
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        stack.callback(load.wait)
+        stack.callback(load.kill)
+        self.loads = [*getattr(self, "loads", []), (load, count)]
+        end = time.monotonic() + DEADLINE
+        while counters["held"] < wanted:
+            if time.monotonic() > end or load.poll() is not None:
+                raise Wrong(f"{counters['held']} streams are open at the back-end, not {wanted}")
+            time.sleep(0.01)
+
+    def rest(self, seconds):
+        time.sleep(2)
+        return {"restSeconds": 2}
+
+    def close(self):
+        """Lets the calls end, and looks whether all of them did well."""
+        self.bench.backend.counters["release"] = 1
+        for load, count in self.loads:
+            text = load.communicate(timeout=DEADLINE)[0]
+            if f" {count} succeeded" not in text or f"{count} 2xx" not in text:
+                raise Wrong(f"not all {count} calls succeeded: {text[-600:]}")
+        self.loads = []

@@ -1,0 +1,98 @@
+# rtbridge: echoes and handshakes by rtbridge-load, which compares every byte.
+# SPDX-License-Identifier: Apache-2.0
+from suite import machine
+from suite.loads.own import OwnLoad
+from suite.measured import Measured, Wrong
+
+
+class _Sessions:
+    """A load of its own for each round, and what the proxy used while it ran."""
+
+    def __init__(self, job, proxy, bench):
+        self.job, self.proxy, self.bench = job, proxy, bench
+
+    def measure(self, seconds):
+        backend = self.bench.backend.pid
+        with OwnLoad(self.bench, self.url(), *self.options()) as load:
+            seen = self.seen_by_the_backend()
+            before, backend_before = machine.usage(self.proxy.pid), machine.usage(backend)
+            result = load.run(seconds)
+            used, backend_used = machine.usage(self.proxy.pid) - before, machine.usage(backend) - backend_before
+            seen = self.seen_by_the_backend() - seen
+        if seen != result["count"] * self.bytes_behind():
+            raise Wrong(f"the back-end echoed {seen} bytes, not {result['count'] * self.bytes_behind()}")
+        return self.measured(result, used, backend_used.cpu / 1e9)
+
+    def measured(self, result, used, backend_cpu):
+        return Measured.cpu(result["count"], result["seconds"], used, load_cpu=result["ownCPU"]["seconds"],
+                            backend_cpu=backend_cpu, latencies=result["latencyMicroseconds"])
+
+    def bytes_behind(self):
+        """How many bytes of each the back-end sees."""
+        return self.job.bytes
+
+    def seen_by_the_backend(self):
+        counters = self.bench.backend.counters
+        return counters["datagrams"] * self.job.bytes if self.job.path == "/udp" else counters["echoed"]
+
+
+class Echoes(_Sessions):
+    """Ping-pong over WebSocket, or over TCP for relays that know no WebSocket."""
+
+    def url(self):
+        door = self.job.door_of(self.proxy)
+        port = self.proxy.ports[door]
+        return f"tcp://127.0.0.1:{port}" if door == "raw" else f"ws://127.0.0.1:{port}{self.job.path}"
+
+    def options(self):
+        return "-c", self.job.connections, "-b", self.job.bytes
+
+
+class Handshakes(_Sessions):
+    """Full TLS 1.3 handshakes, each with HTTP/2's SETTINGS, which prove that the server has finished it."""
+
+    def url(self):
+        return f"tls://localhost:{self.proxy.ports['tls']}"
+
+    def options(self):
+        return ("--mode", "handshake", "-c", self.job.connections, "--alpn", "h2", "--sources", 4,
+                "--ca", self.bench.certificates.ca)
+
+    def bytes_behind(self):
+        return 0
+
+
+class BesideSlow(_Sessions):
+    """An open loop of messages, a thousand a second, while as many clients as `streams` says read nothing."""
+
+    RATE = 1000
+
+    def url(self):
+        return f"ws://127.0.0.1:{self.proxy.ports['websocket']}/tcp"
+
+    def options(self):
+        return "-c", self.job.connections, "-b", self.job.bytes, "--rate", self.RATE
+
+    def bytes_behind(self):
+        return self.job.bytes
+
+    def measure(self, seconds):
+        if not self.job.streams:
+            return self._measure(seconds)
+        with OwnLoad(self.bench, self.url(), "--mode", "slow", "-b", 64 * 1024, "-c", self.job.streams) as slow:
+            # It fills all buffers on its way first.
+            filling = slow.run(1)["bytesSent"]
+            slow.start(seconds + 1)
+            measured = self._measure(seconds)
+            measured.extra = {"slowBytesSent": filling + slow.result()["bytesSent"]}
+        return measured
+
+    def _measure(self, seconds):
+        with OwnLoad(self.bench, self.url(), *self.options()) as load:
+            before = machine.usage(self.proxy.pid)
+            result = load.run(seconds)
+            used = machine.usage(self.proxy.pid) - before
+        measured = self.measured(result, used, 0)
+        measured.value = result["latencyMicroseconds"]["p99"]
+        measured.extra["unsent"] = result["unsent"]
+        return measured
