@@ -30,10 +30,14 @@ extension HTTP2Session {
         stream.isClosed = true
         nghttp2_session_set_stream_user_data(session, stream.id, nil)
         unlink(stream)
+        // What nobody has seen may be asked for once more.
+        if !stream.wasNotSent { stream.keepsOutput = false }
+        let isKept = stream.keepsOutput
+        if !isKept { stream.releaseOutput() }
         let delegate = stream.delegate
         stream.delegate = nil
         delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)
-        stream.releaseOutput()
+        if isKept { stream.releaseOutput() }
     }
 
     func pointer(_ stream: HTTP2Stream) -> UnsafeMutableRawPointer {

@@ -65,7 +65,7 @@ public final class HTTP2Stream {
     public func keepWritten() { keepsOutput = true }
 
     /// All that was written, after ``keepWritten()``; nil if it was more than a small buffer holds. Still there when
-    /// ``HTTP2StreamDelegate/http2Closed(_:wasNotSent:)`` is called.
+    /// ``HTTP2StreamDelegate/http2Closed(_:wasNotSent:)`` is called for a stream that nobody has seen.
     public var written: ByteBuffer? {
         guard keepsOutput else { return nil }
         var written = output

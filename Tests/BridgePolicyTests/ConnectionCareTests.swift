@@ -21,7 +21,7 @@ struct ConnectionCareTests {
 
     @Test func silenceDuringACallIsPingedAndThenGivenUp() {
         var care = Self.care()
-        care.calls(true, now: .seconds(1000))
+        care.calls(true, since: .seconds(1000))
         #expect(tick(&care, .seconds(1001)) == .wait(until: .seconds(1310)))
         #expect(tick(&care, .seconds(1310)) == .ping)
         #expect(tick(&care, .seconds(1311)) == .wait(until: .seconds(1330)))
@@ -30,17 +30,17 @@ struct ConnectionCareTests {
 
     @Test func anAnswerShowsThatTheConnectionLives() {
         var care = Self.care()
-        care.calls(true, now: .zero)
+        care.calls(true, since: .zero)
         #expect(tick(&care, .seconds(310)) == .ping)
-        care.received(now: .seconds(311))
+        care.received(at: .seconds(311))
         #expect(tick(&care, .seconds(330)) == .wait(until: .seconds(621)))
     }
 
     @Test func callsThatGoThroughAreNeverPinged() {
         var care = Self.care()
         for second in 0..<10_000 {
-            care.calls(second % 2 == 0, now: .seconds(second))
-            care.received(now: .seconds(second))
+            care.calls(second % 2 == 0, since: .seconds(second))
+            care.received(at: .seconds(second))
             #expect(tick(&care, .seconds(second)) != .ping)
         }
     }
@@ -48,7 +48,7 @@ struct ConnectionCareTests {
     @Test func whatIsOffIsOff() {
         var care = Self.care(nil, idle: nil)
         #expect(tick(&care, .seconds(100_000)) == .wait(until: nil))
-        care.calls(true, now: .seconds(100_000))
+        care.calls(true, since: .seconds(100_000))
         #expect(tick(&care, .seconds(900_000)) == .wait(until: nil))
     }
 
@@ -62,8 +62,8 @@ struct ConnectionCareTests {
             for _ in 0..<200 {
                 now += .milliseconds(Int.random(in: 0...200_000, using: &random))
                 switch Int.random(in: 0..<4, using: &random) {
-                case 0: care.calls(Bool.random(using: &random), now: now)
-                case 1: care.received(now: now)
+                case 0: care.calls(Bool.random(using: &random), since: now)
+                case 1: care.received(at: now)
                 case _:
                     let done = care.tick(now: now)
                     if done == .ping {

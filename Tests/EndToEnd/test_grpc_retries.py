@@ -88,6 +88,19 @@ def test_a_browsers_call_is_tried_again_too_and_its_failure_tells_the_attempts(s
     assert f"route greeter: 127.0.0.1:{port}: connect: connection refused (attempt 3 of 3, " in reply.message
 
 
+@pytest.mark.parametrize("timeouts, timeout, key", [
+    ({"deadline": "100ms"}, None, "timeouts.deadline"), ({"maxDeadline": "100ms"}, 30, "timeouts.maxDeadline"),
+    ({"maxDeadline": "1h"}, 0.1, "grpc-timeout"),
+])
+def test_a_deadline_that_passes_names_what_has_set_it(start_bridge, make_config, scripted, timeouts, timeout, key):
+    bridge = start_bridge(make_config([
+        {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{scripted.port}", "timeouts": timeouts}]))
+    scripted.script = lambda stream: stream.wait_reset()
+    headers = [("grpc-timeout", f"{int(timeout * 1000)}m")] if timeout else []
+    reply = Endpoint(bridge.address("clear"), None, "http/2").call(HELLO, frame(name_message("x")), headers=headers)
+    assert reply.status == 4 and f"deadline has passed ({key})" in reply.message
+
+
 @pytest.mark.parametrize("policy", [None, {"maxAttempts": 3, "initialBackoff": "1ms"}])
 def test_a_refused_stream_is_tried_again_with_a_policy_or_without(start_bridge, make_config, scripted, modules, policy):
     import helloworld_pb2

@@ -30,8 +30,12 @@ final class GRPCBackConnection: ChannelInboundHandler {
     private var greetingTimer: WheelTimer?
     private var care: ConnectionCare
     private var careTimer: WheelTimer?
+    private var lastRead: NIODeadline
+    /// When the number of calls became 0, or more than that.
+    private var callsChangedAt: NIODeadline
     private var error: (any Error)?
     private var silence: Failure?
+    private(set) var pingsAnswered = 0
     private(set) var address = ""
     /// Why all streams ended at once, where the connection was lost.
     private(set) var lossFailure: Failure?
@@ -40,6 +44,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         self.connector = connector
         var options = HTTP2Options()
         options.maxHeaderListSize = 64 * 1024
+        (lastRead, callsChangedAt) = (connector.worker.now, connector.worker.now)
         let backend = connector.dialer.backend
         care = ConnectionCare(
             interval: backend.keepalive.interval, timeout: backend.keepalive.timeout, idle: backend.idleTimeout,
@@ -71,7 +76,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
             leave()
             return nil
         }
-        if session.streamCount == 1 { noteCalls(true) }
+        if session.streamCount == 1 { callsChanged() }
         return stream
     }
 
@@ -96,7 +101,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     /// A stream has gone.
     func streamClosed() {
-        if session.streamCount == 0 { noteCalls(false) }
+        if session.streamCount == 0 { callsChanged() }
         switch phase {
         case .ready: connector.streamsFreed()
         case .leaving where session.streamCount == 0: close()
@@ -116,7 +121,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
-        care.received(now: time)
+        lastRead = worker.now
         do throws(HTTP2SessionError) {
             try session.receive(unwrapInboundIn(data))
         } catch {
@@ -186,7 +191,7 @@ extension GRPCBackConnection: HTTP2SessionDelegate {
 
     func http2Goaway(lastStreamID: Int32, errorCode: HTTP2ErrorCode) { leave() }
 
-    func http2PingAcknowledged() {}
+    func http2PingAcknowledged() { pingsAnswered += 1 }
 
     func http2HasOutput() {
         guard !isDirty else { return }
@@ -198,10 +203,12 @@ extension GRPCBackConnection: HTTP2SessionDelegate {
 // MARK: - Keepalive and idleness
 
 extension GRPCBackConnection {
-    private var time: Duration { .nanoseconds(Int64(clamping: worker.now.uptimeNanoseconds)) }
+    private static func time(_ deadline: NIODeadline) -> Duration {
+        .nanoseconds(Int64(clamping: deadline.uptimeNanoseconds))
+    }
 
-    private func noteCalls(_ any: Bool) {
-        care.calls(any, now: time)
+    private func callsChanged() {
+        callsChangedAt = worker.now
         // A timer that is armed finds out by itself.
         if careTimer == nil, phase == .ready { takeCare() }
     }
@@ -209,6 +216,9 @@ extension GRPCBackConnection {
     private func takeCare() {
         careTimer = nil
         guard phase == .ready || phase == .leaving else { return }
+        let time = Self.time(worker.now)
+        care.received(at: Self.time(lastRead))
+        care.calls(session.streamCount > 0, since: Self.time(callsChangedAt))
         switch care.tick(now: time) {
         case .ping:
             session.ping()

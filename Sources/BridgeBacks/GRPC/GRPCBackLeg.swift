@@ -29,9 +29,8 @@ final class GRPCBackLeg: BackLeg {
     private(set) var caller: (any GRPCCaller)?
     /// Whether the caller itself tries again what no application has seen.
     private let isAttempt: Bool
-    private var transparent = TransparentRetries()
-    /// What a call that begins anew has to say again.
-    private var replay = ByteBuffer()
+    /// There is one once the call has begun anew.
+    private var repetition: GRPCRepetition?
     private var hasFrontEnded = false
     private var connection: GRPCBackConnection?
     private var stream: HTTP2Stream?
@@ -42,7 +41,7 @@ final class GRPCBackLeg: BackLeg {
     private var untaken = 0
     private(set) var address: String?
     /// What the balancer keeps about the call.
-    var balancing = BalancedCall()
+    let balancing: BalancedCall!
     /// Why no application has seen the call, where that is how it failed.
     private(set) var unseen: TransparentRetries.Reason?
 
@@ -51,11 +50,13 @@ final class GRPCBackLeg: BackLeg {
         self.connector = connector
         self.isAttempt = isAttempt
         balancer = nil
+        balancing = nil
     }
 
     init(balancer: GRPCBalancer, isAttempt: Bool) {
         self.balancer = balancer
         self.isAttempt = isAttempt
+        balancing = BalancedCall()
     }
 
     var isWritable: Bool { stream?.isWritable ?? false }
@@ -88,11 +89,14 @@ final class GRPCBackLeg: BackLeg {
         self.connection = connection
         self.stream = stream
         phase = .asked
-        guard transparent.isUsed else {
+        guard let repetition else {
             if !isAttempt { stream.keepWritten() }
             return caller.backReady()
         }
-        say(again: stream, caller)
+        stream.keepWritten()
+        repetition.say(on: stream)
+        if hasFrontEnded { stream.finish(nil) }
+        caller.backWritable()
     }
 
     func failedToConnect(_ failure: Failure) {
@@ -102,7 +106,7 @@ final class GRPCBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        if let stream { stream.write(bytes) } else { replay.writeImmutableBuffer(bytes) }
+        if let stream { stream.write(bytes) } else { repetition?.append(bytes) }
     }
 
     func finish(_ trailers: FieldBlock?) {
@@ -147,20 +151,14 @@ final class GRPCBackLeg: BackLeg {
     /// gRPC A6, "Transparent Retries": what no application has seen is tried again, "regardless of the retry
     /// configuration". Without a policy that holds for requests of up to ``HTTP2Stream/maximumKept`` bytes so far.
     private func beginAgain(_ written: ByteBuffer?, _ reason: TransparentRetries.Reason) -> Bool {
-        guard !isAttempt, let written, transparent.take(reason) else { return false }
-        replay = written
+        guard !isAttempt, let written else { return false }
+        let repetition = repetition ?? GRPCRepetition()
+        guard repetition.begin(written, reason) else { return false }
+        self.repetition = repetition
         phase = .waiting
-        balancing.forget()
+        balancing?.forget()
         acquire()
         return true
-    }
-
-    private func say(again stream: HTTP2Stream, _ caller: any GRPCCaller) {
-        stream.keepWritten()
-        if replay.readableBytes > 0 { stream.write(replay) }
-        replay = ByteBuffer()
-        if hasFrontEnded { stream.finish(nil) }
-        caller.backWritable()
     }
 
     // MARK: Ends
@@ -249,7 +247,7 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
             // http-grpc-status-mapping.md: 200 without a grpc-status is UNKNOWN.
             return fail(.notGRPC, .body, "the back-end ended the call without a grpc-status", grpcCode: 2)
         }
-        end(.of(trailers)) { $0.backEnded(trailers) }
+        end(balancer == nil ? .given : .of(trailers)) { $0.backEnded(trailers) }
     }
 
     func http2Writable() { caller?.backWritable() }

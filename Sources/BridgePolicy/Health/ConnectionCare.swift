@@ -30,15 +30,15 @@ public struct ConnectionCare: Sendable {
         idleSince = now
     }
 
-    public mutating func received(now: Duration) { lastReceived = now }
+    /// When something was received for the last time; may be told late, before a tick.
+    public mutating func received(at time: Duration) { lastReceived = max(lastReceived, time) }
 
-    /// The number of calls has become 0, or more than that.
-    public mutating func calls(_ any: Bool, now: Duration) {
-        guard any != (idleSince == nil) else { return }
-        idleSince = any ? nil : now
+    /// Whether there are calls, and since when that is so; may be told late, before a tick.
+    public mutating func calls(_ any: Bool, since time: Duration) {
+        if !any || idleSince != nil { pingedAt = nil }
+        idleSince = any ? nil : time
         // Silence counts from the call on: before it nothing was to be expected.
-        if any { lastReceived = max(lastReceived, now) }
-        pingedAt = nil
+        if any { lastReceived = max(lastReceived, time) }
     }
 
     public mutating func tick(now: Duration) -> OnTick {

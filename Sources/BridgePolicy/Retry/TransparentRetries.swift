@@ -16,9 +16,6 @@ public struct TransparentRetries: Sendable, Equatable {
 
     public init() {}
 
-    /// Whether there was such an attempt.
-    public var isUsed: Bool { neverSent > 0 || refused > 0 }
-
     /// Asks for one more attempt, and counts it.
     public mutating func take(_ reason: Reason) -> Bool {
         switch reason {

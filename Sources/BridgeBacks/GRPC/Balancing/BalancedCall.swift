@@ -4,8 +4,8 @@
 import BridgeCore
 import BridgeWire
 
-/// A call on its way through the endpoints of a back-end. Costs nothing where there is no balancer.
-struct BalancedCall {
+/// A call on its way through the endpoints of a back-end. There is none where there is no balancer.
+final class BalancedCall {
     /// Where the call is, or was.
     var endpoint: Endpoint?
     /// Endpoints that cannot be reached, or were slow to connect.
@@ -16,7 +16,7 @@ struct BalancedCall {
     var isPending = false
 
     /// The call begins anew: every endpoint may be tried again.
-    mutating func forget() {
+    func forget() {
         tried = []
         lastFailure = nil
     }

@@ -134,6 +134,8 @@ public final class GRPCBalancer: GRPCBackEnd {
     /// A call has to wait: its endpoint has no connection with room.
     /// - Returns: what is full, where it may not.
     func willWait(_ leg: GRPCBackLeg) -> String? {
+        // A health check waits outside of all limits.
+        guard leg.balancing != nil else { return nil }
         if let full = breaker?.enter(.pendingRequest) { return full }
         leg.balancing.isPending = breaker != nil
         waiting.append(leg)
