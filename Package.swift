@@ -28,8 +28,8 @@ let package = Package(
         // What the system brings.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"])]),
 
         // Codecs and values: no I/O.
         .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
@@ -67,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "rtbridge",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", "CMimalloc", nio, posix, logging,
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", "CMalloc", nio, posix, logging,
                 arguments,
             ]),
 

@@ -5,4 +5,6 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "pool.h"
+
 #endif

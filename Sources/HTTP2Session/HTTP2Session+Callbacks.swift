@@ -25,9 +25,10 @@ extension HTTP2Session {
 
         let user = Unmanaged.passUnretained(self).toOpaque()
         var session: OpaquePointer?
+        var memory = buffers.memory
         switch role {
-        case .front: nghttp2_session_server_new2(&session, callbacks, user, option)
-        case .back: nghttp2_session_client_new2(&session, callbacks, user, option)
+        case .front: nghttp2_session_server_new3(&session, callbacks, user, option, &memory)
+        case .back: nghttp2_session_client_new3(&session, callbacks, user, option, &memory)
         }
         guard let session else { preconditionFailure("HTTP2Session: out of memory") }
         return session

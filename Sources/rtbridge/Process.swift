@@ -1,6 +1,7 @@
 // rtbridge: what the process has around it.
 // SPDX-License-Identifier: Apache-2.0
 
+import CMalloc
 import Glibc
 
 enum Process {
@@ -31,6 +32,16 @@ enum Process {
                 rest = UnsafeRawBufferPointer(rebasing: rest[max(0, count)...])
             }
         }
+    }
+
+    /// A thread's memory that was freed stays with it up to this many bytes. glibc gives all above 128 KiB back to the
+    /// system at once, and the next large message has to fetch it again, page by page (mallopt(3)).
+    private static let keptMemory: Int32 = 2 << 20
+
+    static func keepFreedMemory() {
+        _ = mallopt(M_TRIM_THRESHOLD, keptMemory)
+        _ = mallopt(M_TOP_PAD, keptMemory / 4)
+        _ = mallopt(M_MMAP_THRESHOLD, keptMemory)
     }
 
     /// Each session takes two file descriptors; the default of 1024 would end at some 500 of them.

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import CMimalloc
 
 @main
 struct RTBridge: AsyncParsableCommand {

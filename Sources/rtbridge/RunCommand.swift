@@ -47,6 +47,7 @@ enum Service {
         _ document: Document, pages: LocalPages = LocalPages(), started: (Bridge) -> Void = { _ in }
     ) async throws {
         Process.raiseFileLimit()
+        Process.keepFreedMemory()
         let format: LineFormat = document.logging.format == .json ? .json : .text
         let level = Logger.Level(rawValue: document.logging.level.rawValue) ?? .info
         let logger = Logger(label: "rtbridge") { _ in LineLogHandler(level: level, format: format) }

@@ -64,14 +64,16 @@ def test_the_limit_of_streams_is_told_and_kept(bridge, tls_of, listener, scripte
     connection.h2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
     connection.h2.remote_settings.acknowledge()
     streams = []
+    # Its own path: a stream of an earlier test may still be on its way to the back-end.
+    path = f"/raw.Raw/Limit-{listener}"
     # The bridge may end the connection for it (RFC 9113 §5.1.2 leaves the choice), and then no more can be opened.
     with contextlib.suppress(http2.ConnectionLost):
         for _ in range(10):
             streams.append(connection.open([
-                (":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", "/raw.Raw/Call"),
+                (":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", path),
                 ("content-type", BINARY)]))
         connection.wait("refusals", lambda: connection.goaway or sum(s.reset is not None for s in streams) >= 7)
-    assert len(scripted.streams) <= 3
+    assert sum(stream.header(":path") == path for stream in scripted.streams) <= 3
     with contextlib.suppress(http2.ConnectionLost):
         for stream in streams[:3]:
             stream.send_reset(8)
