@@ -157,6 +157,8 @@ public final class HTTP2Stream {
 
     /// Called as bytes leave.
     func drained() {
+        // What has left a buffer that is not ours alone cannot be had again.
+        if !isOutputBorrowed { keepsOutput = false }
         if output.readableBytes == 0, !keepsOutput || !isOutputBorrowed || output.writerIndex > Self.maximumKept {
             keepsOutput = false
             if isOutputBorrowed, output.capacity <= 16 * 1024 { output.clear() } else { releaseOutput() }

@@ -38,6 +38,27 @@ struct WindowTests {
         #expect(request.recorder.events == [.body(body), .ended])
     }
 
+    /// A call is only begun anew with all of its request.
+    @Test func whatWasWrittenIsKeptWholeOrNotAtAll() throws {
+        let pair = Pair(front: Self.options())
+        pair.frontSide.consumes = false
+        try pair.run()
+        let large = try #require(pair.open(.post, endStream: false)).stream
+        large.keepWritten()
+        large.write(.pattern(2 * Self.window))
+        #expect(large.written == .pattern(2 * Self.window), "nothing has left yet")
+        try pair.run()
+        #expect(large.pendingBytes == Self.window)
+        #expect(large.written == nil)
+
+        let small = try #require(pair.open(.post, endStream: false)).stream
+        small.keepWritten()
+        small.write(.pattern(100))
+        try pair.run()
+        #expect(small.pendingBytes == 0)
+        #expect(small.written == .pattern(100))
+    }
+
     @Test func aStalledStreamDoesNotStopTheOthers() throws {
         // The connection's window is no larger than the stream's: only accounting by stream lets others through.
         let pair = Pair(front: Self.options(connection: Int32(Self.window)))
