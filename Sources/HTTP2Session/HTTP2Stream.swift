@@ -99,10 +99,19 @@ public final class HTTP2Stream {
                 keepsOutput = false
                 output.discardReadBytes()
             }
+            if !isOutputBorrowed { makeRoom(bytes.readableBytes) }
             output.writeImmutableBuffer(bytes)
         }
         if output.readableBytes > Self.highWatermark { isAboveWatermark = true }
         resume()
+    }
+
+    /// The buffer is shared with who read it: one copy with enough room takes the place of a copy that then has to grow.
+    private func makeRoom(_ count: Int) {
+        guard output.readableBytes > 0, output.writableBytes < count else { return }
+        var larger = ByteBufferAllocator().buffer(capacity: output.readableBytes + count)
+        larger.writeImmutableBuffer(output)
+        output = larger
     }
 
     /// Ends our side after what is queued, with trailers or, where nil, with END_STREAM on the last DATA frame.
@@ -157,7 +166,7 @@ public final class HTTP2Stream {
 
     /// Called as bytes leave.
     func drained() {
-        // What has left a buffer that is not ours alone cannot be had again.
+        // Of a buffer of somebody else's what has left cannot be said to be ours.
         if !isOutputBorrowed { keepsOutput = false }
         if output.readableBytes == 0, !keepsOutput || !isOutputBorrowed || output.writerIndex > Self.maximumKept {
             keepsOutput = false

@@ -212,6 +212,30 @@ struct RetryTests {
         await server.close()
     }
 
+    /// What was not kept cannot be said again: half of a request would be worse than a failure.
+    @Test(arguments: [5000, 20_000, 200_000])
+    func aLongRequestThatIsRefusedIsNotSaidAgainInPart(_ size: Int) async throws {
+        let seen = Seen()
+        let text = String(repeating: "x", count: size)
+        let server = try await HTTP2Server { _, request in
+            request.whenEnded {
+                if seen.note(request) == 0 { request.stream.reset(.refusedStream) } else { request.echo() }
+            }
+        }
+        let world = try await GRPCCalls.world([server.port])
+        let call = try await BackSession.open(world)
+        // In two pieces, so that buffers are joined.
+        var frame = HTTP1Request.frame(text)
+        let first = frame.readSlice(length: 4500) ?? ByteBuffer()
+        try await call.send(first)
+        try await call.send(frame)
+        try await call.end()
+        try await call.wait("the end") { $0.isFinished || $0.failure != nil }
+        #expect(try await call.run { $0.failure?.kind } == .refused)
+        #expect(seen.bodies == [HTTP1Request.frame(text)])
+        await server.close()
+    }
+
     /// RFC 9113 §6.8: streams above GOAWAY's last identifier "might" be tried again on a new connection.
     @Test(arguments: [true, false])
     func aCallAboveGoawaysLastStreamGoesToAnotherConnection(_ hasPolicy: Bool) async throws {
