@@ -1,6 +1,7 @@
 // rtbridge: a request's head as the ingress hands it on.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeConfig
 import BridgeWire
 
 /// A request's head, the same for HTTP/1.1 and HTTP/2: pseudo-header fields first, names in lower case.
@@ -63,10 +64,15 @@ public final class ConnectionInfo: Sendable {
     public let isTLS: Bool
     /// The client's IP address, without a port.
     public let client: String
+    /// The listener's limits, for protocols that carry requests within a request.
+    public let maxHeaderBytes: Int
+    public let maxConcurrentStreams: Int
 
-    public init(listener: String, isTLS: Bool, client: String) {
+    public init(listener: String, isTLS: Bool, client: String, limits: ListenerLimits = ListenerLimits()) {
         self.listener = listener
         self.isTLS = isTLS
         self.client = client
+        maxHeaderBytes = limits.maxHeaderBytes
+        maxConcurrentStreams = limits.maxConcurrentStreams
     }
 }

@@ -108,7 +108,8 @@ struct LintTests {
     @Test(arguments: [
         ("tcp://a:1", #""grpcWeb": {}"#, "grpcWeb"), ("tcp://a:1", #""cors": {"allowOrigins": ["*"]}"#, "cors"),
         ("tcp://a:1", #""maxMessageBytes": 5"#, "maxMessageBytes"), ("tcp://a:1", #""udp": {}"#, "udp"),
-        ("udp://a:1", #""tcp": {}"#, "tcp"), ("grpc://a:1", #""websocket": {}"#, "websocket"),
+        ("udp://a:1", #""tcp": {}"#, "tcp"),
+        ("grpc://a:1", #""websocket": {}, "grpcWeb": {"websockets": false}"#, "websocket"),
         ("grpc://a:1", #""tcp": {}"#, "tcp"),
     ])
     func anOptionWithoutEffectIsShown(_ backend: String, _ option: String, _ key: String) {
@@ -145,7 +146,8 @@ struct LintTests {
     }
 
     @Test func optionsWithEffectAreNot() {
-        let web = #", "grpcWeb": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
+        let web =
+            #", "grpcWeb": {}, "websocket": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
         #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])
         #expect(Self.warnings([Self.route("", "tcp://a:1", #", "websocket": {}, "tcp": {}"#)]) == [])
         #expect(Self.warnings([Self.route("", "udp://a:1", #", "websocket": {}, "udp": {}"#)]) == [])

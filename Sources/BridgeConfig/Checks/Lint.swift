@@ -82,12 +82,13 @@ struct Lint {
     private func checkIdleOptions(_ route: Route, _ path: JSONPath) {
         let fronts = route.match.protocols
         let isGRPC = fronts.contains(.grpc) || fronts.contains(.grpcWeb)
+        let hasCalls = fronts.contains(.grpcWeb) && route.grpcWeb.websockets
         let back = route.backend.protocol
         let options: [(key: String, isUsed: Bool, hint: String)] = [
             ("grpcWeb", fronts.contains(.grpcWeb), "It is for grpc-web."),
             ("cors", fronts.contains(.grpcWeb), "It is for grpc-web; websocket.allowOrigins guards WebSockets."),
             ("maxMessageBytes", isGRPC, "It is for gRPC; WebSockets have websocket.maxMessageBytes."),
-            ("websocket", fronts.contains(.websocket), "It is for websocket."),
+            ("websocket", fronts.contains(.websocket) || hasCalls, "It is for websocket, and for grpcWeb.websockets."),
             ("tcp", back == .tcp, "It is for tcp back-ends; this one speaks \(back.rawValue)."),
             ("retryPolicy", isGRPC, "It is for gRPC calls."),
             ("udp", back == .udp, "It is for udp back-ends; this one speaks \(back.rawValue)."),

@@ -15,22 +15,47 @@ public enum WebSocketFront: FrontProtocol {
     }
 
     public static func accept(_ request: FrontRequest) {
+        let allowed = request.route.config.websocket.allowOrigins
+        guard let upgrade = upgrade(request, allowOrigins: allowed, key: "websocket.allowOrigins") else { return }
+        let offered = upgrade.subprotocols
+        let known = request.route.config.websocket.subprotocols + ReconnectEvents.subprotocols(of: request.route)
+        let subprotocol = known.first { offered.contains($0) }
+        WebSocketLeg(request, upgrade, subprotocol: subprotocol).start()
+    }
+
+    /// Checks an opening handshake, and the page that it comes from. What is wrong is answered.
+    ///
+    /// - Parameter key: where `allowOrigins` are from.
+    static func upgrade(_ request: FrontRequest, allowOrigins: [String]?, key: String) -> WebSocketUpgrade? {
         let upgrade: WebSocketUpgrade
         do throws(WebSocketHandshakeError) {
             upgrade = try WebSocketHandshake.parse(
                 method: request.head.method == .get ? "GET" : "", fields: request.head.fields)
         } catch {
-            return refuse(request.stream, error)
+            refuse(request.stream, error)
+            return nil
         }
         // Its bytes would be taken for frames, and there is no bound for them before the tunnel is open.
         guard !hasBody(request.head.fields) else {
-            return LocalAnswer.send(request.stream, status: 400, text: "A WebSocket's opening handshake has no body.")
+            LocalAnswer.send(request.stream, status: 400, text: "A WebSocket's opening handshake has no body.")
+            return nil
         }
-        guard isOriginAllowed(request) else { return refuseOrigin(request) }
-        let offered = upgrade.subprotocols
-        let known = request.route.config.websocket.subprotocols + ReconnectEvents.subprotocols(of: request.route)
-        let subprotocol = known.first { offered.contains($0) }
-        WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol).start()
+        guard isOriginAllowed(request.head, allowOrigins) else {
+            refuseOrigin(request, key)
+            return nil
+        }
+        return upgrade
+    }
+
+    /// The answer that opens the session (RFC 6455 §4.2.2).
+    static func answer(_ upgrade: WebSocketUpgrade, subprotocol: String?) -> FieldBlock {
+        var fields = FieldBlock()
+        fields.append(":status", "101")
+        fields.append("upgrade", "websocket")
+        fields.append("connection", "Upgrade")
+        fields.append("sec-websocket-accept", (upgrade.accept ?? "").utf8)
+        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        return fields
     }
 
     private static func hasBody(_ fields: FieldBlock) -> Bool {
@@ -63,17 +88,15 @@ public enum WebSocketFront: FrontProtocol {
 
     /// RFC 6455 §10.2: servers that are not meant for every page "SHOULD verify the |Origin| field". A client without
     /// one is no browser, and is let in. Without a list the page's own host has to be the one it calls.
-    private static func isOriginAllowed(_ request: FrontRequest) -> Bool {
-        guard let origin = request.head.fields.string("origin") else { return true }
-        if let allowed = request.route.config.websocket.allowOrigins {
-            return allowed.contains("*") || allowed.contains(origin)
-        }
-        let authority = request.head.fields.string(":authority") ?? ""
+    static func isOriginAllowed(_ head: RequestHead, _ allowed: [String]?) -> Bool {
+        guard let origin = head.fields.string("origin") else { return true }
+        if let allowed { return allowed.contains("*") || allowed.contains(origin) }
+        let authority = head.fields.string(":authority") ?? ""
         guard let separator = origin.firstRange(of: "://") else { return false }
         return origin[separator.upperBound...].lowercased() == authority.lowercased()
     }
 
-    private static func refuseOrigin(_ request: FrontRequest) {
+    private static func refuseOrigin(_ request: FrontRequest, _ key: String) {
         let origin = request.head.fields.string("origin") ?? ""
         request.worker.logger.warning(
             "websocket refused: origin not allowed",
@@ -81,7 +104,7 @@ public enum WebSocketFront: FrontProtocol {
                 "route.name": "\(request.route.name)", "request.origin": "\(origin)",
                 "client.address": "\(request.head.connection.client)",
             ])
-        let text = "Origin \(origin) is not among websocket.allowOrigins of route \(request.route.name)."
+        let text = "Origin \(origin) is not among \(key) of route \(request.route.name)."
         LocalAnswer.send(request.stream, status: 403, text: text)
     }
 }

@@ -26,7 +26,7 @@ final class WebSocketLeg {
 
     private let request: FrontRequest
     private let stream: any HTTPFrontStream
-    private let accept: String
+    private let upgrade: WebSocketUpgrade
     private let subprotocol: String?
     private let startedAt: NIODeadline
     private let wantsMessages: Bool
@@ -48,9 +48,9 @@ final class WebSocketLeg {
     private var closeAnswer: WebSocketCloseCode?
     private var failure: Failure?
 
-    init(_ request: FrontRequest, accept: String, subprotocol: String?) {
+    init(_ request: FrontRequest, _ upgrade: WebSocketUpgrade, subprotocol: String?) {
         self.request = request
-        self.accept = accept
+        self.upgrade = upgrade
         self.subprotocol = subprotocol
         stream = request.stream
         startedAt = request.worker.now
@@ -202,13 +202,7 @@ extension WebSocketLeg: FrontLeg {
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking else { return }
         phase = .open
-        var fields = FieldBlock()
-        fields.append(":status", "101")
-        fields.append("upgrade", "websocket")
-        fields.append("connection", "Upgrade")
-        fields.append("sec-websocket-accept", accept.utf8)
-        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
-        stream.openTunnel(fields)
+        stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
         let options = request.route.config.websocket
         guard phase == .open else { return }
         // A drain that began while the back-end was dialled found nobody to tell.

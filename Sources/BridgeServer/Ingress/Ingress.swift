@@ -41,6 +41,7 @@ package final class Ingress {
         if let local, local.answer(head, stream) { return }
         if CORSPolicy.isPreflight(head) { return answerPreflight(head, stream) }
         for front in fronts where front.recognises(head) {
+            if front.name == .websocket, openCalls(head, stream) { return }
             if let route = healthRoute, Self.isHealthCall(head), front.name != .websocket {
                 return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
             }
@@ -52,6 +53,21 @@ package final class Ingress {
 
     private static func isHealthCall(_ head: RequestHead) -> Bool {
         head.path.withUnsafeBytes { FieldBytes.hasPrefix($0, "/grpc.health.v1.Health/") }
+    }
+
+    /// Calls over WebSocket go where gRPC-Web goes. Where no such route wants them, the WebSocket is one like any other.
+    private func openCalls(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
+        guard GRPCWebSocketFront.isOffered(head), let route = routeOfCall(head),
+            let opening = GRPCWebSocketFront.choose(head, route)
+        else { return false }
+        let request = FrontRequest(head: head, stream: stream, route: route, worker: worker)
+        GRPCWebSocketFront.accept(request, opening) { [self] in routeOfCall($0) }
+        return true
+    }
+
+    private func routeOfCall(_ head: RequestHead) -> WorkerRoute? {
+        if let healthRoute, Self.isHealthCall(head) { return healthRoute }
+        return table.find(head, .grpcWeb)
     }
 
     private func answerPreflight(_ head: RequestHead, _ stream: any HTTPFrontStream) {

@@ -87,7 +87,8 @@ enum ListenerBinder {
         }
         channel.closeFuture.assumeIsolated().whenComplete { _ in listener.leave() }
         let info = ConnectionInfo(
-            listener: listener.name, isTLS: listener.tls != nil, client: channel.remoteAddress?.ipAddress ?? "")
+            listener: listener.name, isTLS: listener.tls != nil, client: channel.remoteAddress?.ipAddress ?? "",
+            limits: listener.limits)
         let pipeline = channel.pipeline.syncOperations
         if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
         try pipeline.addHandler(ConnectionStarter(ingress: ingress, info: info))
