@@ -73,11 +73,12 @@ struct HealthMessageTests {
     }
 
     /// proto3 leaves out a field of its default value: UNKNOWN is 0.
-    @Test(arguments: [
-        ([], HealthMessage.Status.unknown), ([0x08, 0], .unknown), ([0x08, 1], .serving), ([0x08, 2], .notServing),
-        ([0x08, 3], .serviceUnknown), ([0x08, 4], nil), ([0x08], nil), ([0x08, 1, 1], nil), ([0x0A, 1], nil),
-        ([0x08, 0x80, 0x80, 0x80, 0x01], nil),
-    ] as [([UInt8], HealthMessage.Status?)])
+    @Test(
+        arguments: [
+            ([], HealthMessage.Status.unknown), ([0x08, 0], .unknown), ([0x08, 1], .serving), ([0x08, 2], .notServing),
+            ([0x08, 3], .serviceUnknown), ([0x08, 4], nil), ([0x08], nil), ([0x08, 1, 1], nil), ([0x0A, 1], nil),
+            ([0x08, 0x80, 0x80, 0x80, 0x01], nil),
+        ] as [([UInt8], HealthMessage.Status?)])
     func aStatusIsRead(_ message: [UInt8], _ status: HealthMessage.Status?) {
         #expect(HealthMessage.status(ByteBuffer(bytes: message)) == status)
     }
