@@ -8,7 +8,7 @@ import { run } from "./interop.js";
 const [, , client, url, kind] = process.argv;
 const { Channel } = await import(client);
 // Node.js has a WebSocket of its own from 22 on; Debian's node-ws is for those before.
-const WebSocket = globalThis.WebSocket ?? createRequire("/usr/share/nodejs/")("ws");
+const WebSocket = globalThis.WebSocket ?? createRequire(import.meta.url)("/usr/share/nodejs/ws");
 const outcome = await run(() => new Channel(url, { multiplex: kind === "multiplex", WebSocket }));
 console.log(JSON.stringify(outcome));
 process.exit(0);

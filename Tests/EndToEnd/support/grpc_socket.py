@@ -15,6 +15,12 @@ GO_AWAY, FINAL = 0x7FFFFFFF, 0x80000000
 CONTENT_TYPE = ("content-type", "application/grpc-web+proto")
 
 
+def open_socket(url, tls, subprotocols, **options):
+    """A connection that is not a block's."""
+    return connect(url, ssl=tls, subprotocols=subprotocols, compression=None, max_size=None, open_timeout=DEADLINE,
+                   close_timeout=DEADLINE, **options).__enter__()
+
+
 def block(fields):
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("ascii")
 
@@ -69,8 +75,7 @@ class SocketCall:
     """A call with a WebSocket of its own."""
 
     def __init__(self, url, tls=None, metadata=(), **options):
-        self.socket = connect(url, ssl=tls, subprotocols=[SINGLE], compression=None, max_size=None,
-                              open_timeout=DEADLINE, close_timeout=DEADLINE, **options)
+        self.socket = open_socket(url, tls, [SINGLE], **options)
         assert self.socket.subprotocol == SINGLE
         self.answer = Answer()
         self.close_code = None
@@ -111,8 +116,7 @@ class SharedSocket:
     """A WebSocket for many calls."""
 
     def __init__(self, url, tls=None, **options):
-        self.socket = connect(url, ssl=tls, subprotocols=[MULTIPLEX, SINGLE], compression=None, max_size=None,
-                              open_timeout=DEADLINE, close_timeout=DEADLINE, **options)
+        self.socket = open_socket(url, tls, [MULTIPLEX, SINGLE], **options)
         assert self.socket.subprotocol == MULTIPLEX
         self.calls, self.is_going_away, self.close_code = {}, False, None
         self._next = 0
