@@ -9,7 +9,7 @@ import BridgeWire
 /// A class, because many hold it and nobody changes it: passing it on costs one reference, not one for each part.
 public final class RequestHead: Sendable {
     public enum Version: Sendable { case http1, http2 }
-    public enum Method: Sendable { case get, post, options, head, other }
+    public enum Method: Sendable { case get, post, options, head, connect, other }
 
     public let version: Version
     public let method: Method
@@ -36,6 +36,9 @@ public final class RequestHead: Sendable {
         }
     }
 
+    /// Whether the request asks for another protocol on its stream (RFC 8441 §4: `:protocol`).
+    public var isExtendedConnect: Bool { version == .http2 && method == .connect && fields.contains(":protocol") }
+
     /// The host that was asked for, in lower case, without a port; an IPv6 address keeps its brackets.
     public var hostName: String {
         let authority = (fields.string(":authority") ?? fields.string("host") ?? "").lowercased()
@@ -52,6 +55,7 @@ public final class RequestHead: Sendable {
             if FieldBytes.areEqual(bytes, "GET") { return .get }
             if FieldBytes.areEqual(bytes, "OPTIONS") { return .options }
             if FieldBytes.areEqual(bytes, "HEAD") { return .head }
+            if FieldBytes.areEqual(bytes, "CONNECT") { return .connect }
             return .other
         }
     }

@@ -47,6 +47,10 @@ extension HTTP2Session {
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
                     value: options.maxConcurrentStreams))
+            guard options.enablesConnectProtocol else { break }
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL.rawValue), value: 1))
         case .back:
             settings.append(
                 nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
@@ -200,7 +204,7 @@ extension HTTP2Session {
     private func endSent(_ header: nghttp2_frame_hd) {
         guard let stream = stream(header.stream_id) else { return }
         stream.hasSentEnd = true
-        if role == .front, !stream.peerEnded { submitReset(stream, .noError) }
+        if role == .front, !stream.peerEnded, !stream.staysOpenAfterEnd { submitReset(stream, .noError) }
     }
 
     /// libnghttp2 gave a block of fields up: the stream may not be opened any more, or the block is longer than it

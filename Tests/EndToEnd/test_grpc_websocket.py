@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cases are those of grpc/doc/interop-test-descriptions.md, under their names there, over both subprotocols."""
 
+import asyncio
 import base64
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import connect
 
-from support.grpc_socket import MULTIPLEX, SINGLE, SharedSocket, SocketCall, open_socket
+from support.grpc_socket import CONTENT_TYPE, MULTIPLEX, SINGLE, Answer, Messages, SharedSocket, SocketCall, block
 from support.grpc_web import frame
 from support.waiting import DEADLINE, wait_until
+from support.websocket import TEXT, Refused
 
 ORIGIN = "https://app.example.com"
 SERVICE = "/grpc.testing.TestService"
@@ -40,12 +42,11 @@ def begin(request, bridge, listener, tls_of):
 
     def begin(path, metadata=()):
         if request.param == SINGLE:
-            call = SocketCall(bridge.url(listener, path, websocket=True), tls_of(listener), metadata)
+            call = SocketCall(bridge.address(listener), path, tls_of(listener), metadata)
             sockets.append(call.socket)
             return call
         if not sockets:
-            url = bridge.url(listener, f"{SERVICE}/EmptyCall", websocket=True)
-            begin.shared = SharedSocket(url, tls_of(listener))
+            begin.shared = SharedSocket(bridge.address(listener), f"{SERVICE}/EmptyCall", tls_of(listener))
             sockets.append(begin.shared.socket)
         return begin.shared.call(path, metadata)
 
@@ -230,7 +231,7 @@ def test_a_message_above_the_limit_is_refused(begin, hello):
 
 def test_a_hundred_calls_share_a_websocket(bridge, listener, tls_of, hello, text):
     """Each with ten messages, which come and go in turns."""
-    shared = SharedSocket(bridge.url(listener, f"{GREETER}/SayHelloBidiStream", websocket=True), tls_of(listener))
+    shared = SharedSocket(bridge.address(listener), f"{GREETER}/SayHelloBidiStream", tls_of(listener))
     calls = [shared.call(f"{GREETER}/SayHelloBidiStream") for _ in range(100)]
     # The server has sixteen threads: a call that waits for one must not stop those that have theirs.
     for turn in range(10):
@@ -246,41 +247,61 @@ def test_a_hundred_calls_share_a_websocket(bridge, listener, tls_of, hello, text
 
 
 def test_frames_are_cut_anyhow(bridge, listener, tls_of, hello, text):
-    call = SocketCall(bridge.url(listener, f"{GREETER}/SayHelloBidiStream", websocket=True), tls_of(listener))
+    call = SocketCall(bridge.address(listener), f"{GREETER}/SayHelloBidiStream", tls_of(listener))
     data = b"".join(frame(hello(name)) for name in ("Ada", "Bob", "Cy"))
     # Several frames in a message, which comes in fragments; then frames that span messages.
-    call.socket.send([b"\0" + data[:3], data[3:4], data[4:]])
+    call.socket.put(b"\0" + data[:3], data[3:4], data[4:])
     for start in range(0, len(data), 7):
-        call.socket.send(b"\0" + data[start:start + 7])
+        call.socket.put(b"\0" + data[start:start + 7])
     call.end()
     assert [text(reply) for reply in call.rest()] == [f"Hello, {name}!" for name in ("Ada", "Bob", "Cy") * 2]
     assert (call.answer.status, call.close_code) == (0, 1000)
 
 
+def test_an_independent_client_is_served(bridge, listener, tls_of, hello, text):
+    """`websockets`, which offers compression, pings by itself, and closes by the book."""
+    async def talk():
+        url = bridge.url(listener, f"{GREETER}/SayHelloBidiStream", websocket=True)
+        async with connect(url, ssl=tls_of(listener), subprotocols=[SINGLE], open_timeout=DEADLINE) as socket:
+            answer = Answer()
+            await socket.send(block([CONTENT_TYPE]))
+            await socket.send([b"\0", frame(hello("Ada"))])
+            await socket.send(b"\1")
+            async for message in socket:
+                answer.feed(message)
+            return answer, socket.close_code
+
+    answer, code = asyncio.run(asyncio.wait_for(talk(), DEADLINE))
+    assert [text(reply) for reply in answer.messages] == ["Hello, Ada!"]
+    assert (answer.status, code) == (0, 1000)
+
+
 # What is refused.
 
 def refusal(bridge, path, subprotocols, **options):
-    with pytest.raises(InvalidStatus) as failure:
-        open_socket(bridge.url("clear", path, websocket=True), None, subprotocols, **options)
-    return failure.value.response
+    with pytest.raises(Refused) as failure:
+        Messages(bridge.address("clear"), path, subprotocols, **options)
+    return failure.value.reply
 
 
 def test_an_origin_that_cors_does_not_allow_is_refused(bridge):
     path = f"{GREETER}/SayHello"
     response = refusal(bridge, path, [SINGLE], origin="https://evil.example.com")
-    assert response.status_code == 403
+    assert response.status == 403
     assert b"cors.allowOrigins" in response.body
-    with open_socket(bridge.url("clear", path, websocket=True), None, [SINGLE], origin=ORIGIN) as socket:
-        assert socket.subprotocol == SINGLE
+    socket = Messages(bridge.address("clear"), path, [SINGLE], origin=ORIGIN)
+    assert socket.subprotocol == SINGLE
+    socket.close()
     # Without `cors` the page has to be of the host that it calls.
-    assert refusal(bridge, f"{GREETER}/SayHelloBidiStream", [SINGLE], origin=ORIGIN).status_code == 403
+    assert refusal(bridge, f"{GREETER}/SayHelloBidiStream", [SINGLE], origin=ORIGIN).status == 403
 
 
 def test_a_route_may_take_no_websockets_or_no_shared_ones(bridge):
-    assert refusal(bridge, "/plain.Only/Call", [SINGLE]).status_code == 404
-    with open_socket(bridge.url("clear", f"{GREETER}/SayHello", websocket=True), None, [MULTIPLEX, SINGLE]) as socket:
-        assert socket.subprotocol == SINGLE
-    shared = SharedSocket(bridge.url("clear", f"{GREETER}/SayHelloBidiStream", websocket=True))
+    assert refusal(bridge, "/plain.Only/Call", [SINGLE]).status == 404
+    socket = Messages(bridge.address("clear"), f"{GREETER}/SayHello", [MULTIPLEX, SINGLE])
+    assert socket.subprotocol == SINGLE
+    socket.close()
+    shared = SharedSocket(bridge.address("clear"), f"{GREETER}/SayHelloBidiStream")
     call = shared.call(f"{GREETER}/SayHello")
     call.rest()
     assert call.answer.status == 12
@@ -289,8 +310,8 @@ def test_a_route_may_take_no_websockets_or_no_shared_ones(bridge):
 
 
 def test_a_text_message_closes_with_1003(bridge):
-    call = SocketCall(bridge.url("clear", f"{GREETER}/SayHelloBidiStream", websocket=True))
-    call.socket.send("text")
+    call = SocketCall(bridge.address("clear"), f"{GREETER}/SayHelloBidiStream")
+    call.socket.socket.send(TEXT, b"text")
     assert (call.rest(), call.close_code) == ([], 1003)
 
 
@@ -300,7 +321,7 @@ def test_a_back_end_that_is_away_is_unavailable(start_bridge, make_config, start
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         bridge = start_bridge(make_config([{"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{port}"}]))
-        call = SocketCall(bridge.url("clear", f"{GREETER}/SayHello", websocket=True))
+        call = SocketCall(bridge.address("clear"), f"{GREETER}/SayHello")
         call.send(hello("Ada"))
         call.end()
         assert (call.rest(), call.answer.status, call.close_code) == ([], 14, 1000)
@@ -309,8 +330,8 @@ def test_a_back_end_that_is_away_is_unavailable(start_bridge, make_config, start
 def test_a_drain_lets_calls_end(start_bridge, make_config, greeter, hello, text):
     bridge = start_bridge(make_config([
         {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{greeter.port}"}]))
-    url = bridge.url("clear", f"{GREETER}/SayHelloBidiStream", websocket=True)
-    own, shared = SocketCall(url), SharedSocket(url)
+    place = bridge.address("clear"), f"{GREETER}/SayHelloBidiStream"
+    own, shared = SocketCall(*place), SharedSocket(*place)
     calls = [own, shared.call(f"{GREETER}/SayHelloBidiStream")]
     for call in calls:
         call.send(hello("Ada"))

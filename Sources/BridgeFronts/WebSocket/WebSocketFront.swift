@@ -6,12 +6,15 @@ import BridgeCore
 import BridgeWire
 import NIOCore
 
-/// WebSocket over HTTP/1.1 (RFC 6455).
+/// WebSocket over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441).
 public enum WebSocketFront: FrontProtocol {
     public static let name = FrontProtocolName.websocket
 
     public static func recognises(_ head: RequestHead) -> Bool {
-        head.version == .http1 && WebSocketHandshake.isUpgrade(head.fields)
+        switch head.version {
+        case .http1: WebSocketHandshake.isUpgrade(head.fields)
+        case .http2: head.method == .connect && WebSocketHandshake.isExtendedConnect(head.fields)
+        }
     }
 
     public static func accept(_ request: FrontRequest) {
@@ -29,10 +32,14 @@ public enum WebSocketFront: FrontProtocol {
     static func upgrade(_ request: FrontRequest, allowOrigins: [String]?, key: String) -> WebSocketUpgrade? {
         let upgrade: WebSocketUpgrade
         do throws(WebSocketHandshakeError) {
-            upgrade = try WebSocketHandshake.parse(
-                method: request.head.method == .get ? "GET" : "", fields: request.head.fields)
+            switch request.head.version {
+            case .http1:
+                upgrade = try WebSocketHandshake.parse(
+                    method: request.head.method == .get ? "GET" : "", fields: request.head.fields)
+            case .http2: upgrade = try WebSocketHandshake.parseExtendedConnect(request.head.fields)
+            }
         } catch {
-            refuse(request.stream, error)
+            refuse(request, error)
             return nil
         }
         // Its bytes would be taken for frames, and there is no bound for them before the tunnel is open.
@@ -47,13 +54,18 @@ public enum WebSocketFront: FrontProtocol {
         return upgrade
     }
 
-    /// The answer that opens the session (RFC 6455 §4.2.2).
+    /// The answer that opens the session (RFC 6455 §4.2.2). Over HTTP/2 it is 200, and what belongs to an upgrade is not
+    /// there (RFC 8441 §5).
     static func answer(_ upgrade: WebSocketUpgrade, subprotocol: String?) -> FieldBlock {
         var fields = FieldBlock()
-        fields.append(":status", "101")
-        fields.append("upgrade", "websocket")
-        fields.append("connection", "Upgrade")
-        fields.append("sec-websocket-accept", (upgrade.accept ?? "").utf8)
+        if let accept = upgrade.accept {
+            fields.append(":status", "101")
+            fields.append("upgrade", "websocket")
+            fields.append("connection", "Upgrade")
+            fields.append("sec-websocket-accept", accept.utf8)
+        } else {
+            fields.append(":status", "200")
+        }
         if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
         return fields
     }
@@ -68,20 +80,28 @@ public enum WebSocketFront: FrontProtocol {
     }
 
     /// Answers a request without an upgrade at a place where only WebSocket is spoken (RFC 9110 §15.5.22).
-    public static func refuseOther(_ stream: any HTTPFrontStream) {
-        var extra = FieldBlock()
-        extra.append("upgrade", "websocket")
-        LocalAnswer.send(stream, status: 426, extra: extra, text: "This path takes WebSocket alone.")
+    public static func refuseOther(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        sendUpgradeRequired(head, stream, extra: FieldBlock(), text: "This path takes WebSocket alone.")
     }
 
-    private static func refuse(_ stream: any HTTPFrontStream, _ error: WebSocketHandshakeError) {
-        var extra = FieldBlock()
-        // RFC 6455 §4.2.2: "a |Sec-WebSocket-Version| header field indicating the version(s) the server is willing to use"
-        if error.httpStatus == 426 {
-            extra.append("upgrade", "websocket")
-            extra.append("sec-websocket-version", WebSocketHandshakeError.supportedVersion.utf8)
+    /// A 426 "MUST" name the protocol in `Upgrade` (RFC 9110 §15.5.22), which HTTP/2 does not have (RFC 9113 §8.2.2): there
+    /// it is a 400.
+    private static func sendUpgradeRequired(
+        _ head: RequestHead, _ stream: any HTTPFrontStream, extra: FieldBlock, text: String
+    ) {
+        var extra = extra
+        if head.version == .http1 { extra.append("upgrade", "websocket") }
+        LocalAnswer.send(stream, status: head.version == .http1 ? 426 : 400, extra: extra, text: text)
+    }
+
+    private static func refuse(_ request: FrontRequest, _ error: WebSocketHandshakeError) {
+        guard error.httpStatus == 426 else {
+            return LocalAnswer.send(request.stream, status: error.httpStatus, text: error.reason)
         }
-        LocalAnswer.send(stream, status: error.httpStatus, extra: extra, text: error.reason)
+        // RFC 6455 §4.2.2: "a |Sec-WebSocket-Version| header field indicating the version(s) the server is willing to use"
+        var extra = FieldBlock()
+        extra.append("sec-websocket-version", WebSocketHandshakeError.supportedVersion.utf8)
+        sendUpgradeRequired(request.head, request.stream, extra: extra, text: error.reason)
     }
 
     // MARK: Origin

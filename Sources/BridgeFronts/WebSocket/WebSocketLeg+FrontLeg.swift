@@ -13,6 +13,7 @@ extension WebSocketLeg: FrontLeg {
         phase = .open
         stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
         let options = request.route.config.websocket
+        if untaken > 0 { takeFrames() }
         guard phase == .open else { return }
         // A drain that began while the back-end was dialled found nobody to tell.
         guard !request.worker.isDraining else { return drain() }

@@ -160,6 +160,11 @@ extension WebSocketLeg: HTTPFrontHandler {
         guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         decoder.append(bytes)
+        // Over HTTP/2 a client may send before it is answered: no more than its window lets it.
+        if phase != .asking { takeFrames() }
+    }
+
+    func takeFrames() {
         decode()
         // Control frames alone, or no one left to take anything: nobody else would let more in.
         if !hasUntakenData { taken() } else { letInIfOver() }

@@ -22,6 +22,8 @@ package final class Ingress {
     private let local: LocalPages?
     /// `grpc.health.v1`, where this listener answers it.
     private let healthRoute: WorkerRoute?
+    /// Whether a request for a WebSocket may find a route here: HTTP/2 clients are told (RFC 8441 §3).
+    let takesWebSockets: Bool
     private var refusedConnections = 0
     /// Connections that are open here, to be told of a drain.
     private var connections: [ObjectIdentifier: any DrainableConnection] = [:]
@@ -32,6 +34,10 @@ package final class Ingress {
         self.worker = worker
         self.listener = listener
         table = RouteTable(routes)
+        takesWebSockets = routes.contains { route in
+            let protocols = route.config.match.protocols
+            return protocols.contains(.websocket) || protocols.contains(.grpcWeb) && route.config.grpcWeb.websockets
+        }
         self.local = local
         self.healthRoute = healthRoute
     }
@@ -48,7 +54,15 @@ package final class Ingress {
             guard let route = table.find(head, front.name) else { return refuse(front, head, stream) }
             return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
         }
+        guard !head.isExtendedConnect else { return refuseProtocol(head, stream) }
         refuseUnknown(head, stream, speaks: nil)
+    }
+
+    /// RFC 9220 §3 has 501 for a `:protocol` that the server does not know.
+    private func refuseProtocol(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        let name = head.fields.string(":protocol") ?? ""
+        LocalAnswer.send(
+            stream, status: 501, text: "CONNECT takes the :protocol websocket alone, and not \(name.prefix(32)).")
     }
 
     private static func isHealthCall(_ head: RequestHead) -> Bool {
@@ -89,7 +103,7 @@ package final class Ingress {
         if let route = table.find(head, .grpcWeb) {
             return GRPCWebFront.refuseOther(FrontRequest(head: head, stream: stream, route: route, worker: worker))
         }
-        if wanted.contains(.websocket) { return WebSocketFront.refuseOther(stream) }
+        if wanted.contains(.websocket) { return WebSocketFront.refuseOther(head, stream) }
         if wanted.contains(.grpc) {
             return LocalAnswer.send(stream, status: 415, text: "This path takes gRPC (application/grpc) alone.")
         }

@@ -1,24 +1,19 @@
-# rtbridge: gRPC over WebSocket as literal bytes, on the `websockets` package.
+# rtbridge: gRPC over WebSocket as literal bytes.
 # SPDX-License-Identifier: Apache-2.0
-"""The transport of improbable-eng's grpc-web ("grpc-websockets"), and Deephaven's for many calls on one WebSocket."""
+"""The transport of improbable-eng's grpc-web ("grpc-websockets"), and Deephaven's for many calls on one WebSocket.
+
+Not on the synchronous client of `websockets`: it reads and writes its TLS from two threads at a time, which Python's `ssl`
+does not bear, and one opening in three hundred is lost that way.
+"""
 import struct
 from urllib.parse import unquote_to_bytes
 
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-
 from support.grpc_web import TRAILER, frame, parse_trailers
-from support.waiting import DEADLINE
+from support.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, WebSocket, close_payload
 
 SINGLE, MULTIPLEX = "grpc-websockets", "grpc-websockets-multiplex"
 GO_AWAY, FINAL = 0x7FFFFFFF, 0x80000000
 CONTENT_TYPE = ("content-type", "application/grpc-web+proto")
-
-
-def open_socket(url, tls, subprotocols, **options):
-    """A connection that is not a block's."""
-    return connect(url, ssl=tls, subprotocols=subprotocols, compression=None, max_size=None, open_timeout=DEADLINE,
-                   close_timeout=DEADLINE, **options).__enter__()
 
 
 def block(fields):
@@ -71,21 +66,63 @@ class Answer:
         return unquote_to_bytes(self.field("grpc-message") or "").decode()
 
 
+class Messages:
+    """Binary messages, whole."""
+
+    def __init__(self, address, path, subprotocols, tls=None, **options):
+        self.socket = WebSocket(address, path, tls, subprotocols=subprotocols, **options)
+        self.subprotocol, self.close_code = self.socket.subprotocol, None
+
+    def put(self, *fragments):
+        """A message; nothing once the bridge has closed, for an answer may come before the request's end."""
+        try:
+            for index, fragment in enumerate(fragments):
+                self.socket.send(CONTINUATION if index else BINARY, fragment, fin=index == len(fragments) - 1)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def get(self):
+        """The next message; None at the end, which is answered."""
+        message = b""
+        while self.close_code is None:
+            received = self.socket.read()
+            if received is None or received.opcode == CLOSE:
+                self.close_code = 1006 if received is None else received.code
+                self.close()
+            elif received.opcode == PING:
+                self.socket.send(PONG, received.payload)
+            elif received.opcode in (BINARY, CONTINUATION):
+                message += received.payload
+                if received.fin:
+                    return message
+        return None
+
+    def close(self):
+        try:
+            self.socket.send(CLOSE, close_payload(1000))
+        except OSError:
+            pass
+        self.socket.close()
+
+
 class SocketCall:
     """A call with a WebSocket of its own."""
 
-    def __init__(self, url, tls=None, metadata=(), **options):
-        self.socket = open_socket(url, tls, [SINGLE], **options)
+    def __init__(self, address, path, tls=None, metadata=(), **options):
+        self.socket = Messages(address, path, [SINGLE], tls, **options)
         assert self.socket.subprotocol == SINGLE
         self.answer = Answer()
-        self.close_code = None
-        self.socket.send(block([CONTENT_TYPE, *metadata]))
+        self.socket.put(block([CONTENT_TYPE, *metadata]))
+
+    @property
+    def close_code(self):
+        return self.socket.close_code
 
     def send(self, message):
-        self.socket.send(b"\0" + frame(message))
+        self.socket.put(b"\0" + frame(message))
 
     def end(self):
-        self.socket.send(b"\1")
+        self.socket.put(b"\1")
 
     def next(self):
         """The next message of the answer; None when there is no further one."""
@@ -104,22 +141,24 @@ class SocketCall:
         self.socket.close()
 
     def _read(self):
-        try:
-            self.answer.feed(self.socket.recv(timeout=DEADLINE))
-            return True
-        except ConnectionClosed as closed:
-            self.close_code = closed.rcvd.code if closed.rcvd else 1006
-            return False
+        data = self.socket.get()
+        if data is not None:
+            self.answer.feed(data)
+        return data is not None
 
 
 class SharedSocket:
     """A WebSocket for many calls."""
 
-    def __init__(self, url, tls=None, **options):
-        self.socket = open_socket(url, tls, [MULTIPLEX, SINGLE], **options)
+    def __init__(self, address, path, tls=None, **options):
+        self.socket = Messages(address, path, [MULTIPLEX, SINGLE], tls, **options)
         assert self.socket.subprotocol == MULTIPLEX
-        self.calls, self.is_going_away, self.close_code = {}, False, None
+        self.calls, self.is_going_away = {}, False
         self._next = 0
+
+    @property
+    def close_code(self):
+        return self.socket.close_code
 
     def call(self, path, metadata=()):
         call = SharedCall(self, self._next)
@@ -129,10 +168,8 @@ class SharedSocket:
         return call
 
     def read(self):
-        try:
-            data = self.socket.recv(timeout=DEADLINE)
-        except ConnectionClosed as closed:
-            self.close_code = closed.rcvd.code if closed.rcvd else 1006
+        data = self.socket.get()
+        if data is None:
             return False
         word, = struct.unpack(">I", data[:4])
         if word & GO_AWAY == GO_AWAY:
@@ -153,7 +190,7 @@ class SharedCall:
         self.shared, self.number, self.answer, self.is_over = shared, number, Answer(), False
 
     def put(self, data, final=False):
-        self.shared.socket.send(struct.pack(">I", self.number | (FINAL if final else 0)) + data)
+        self.shared.socket.put(struct.pack(">I", self.number | (FINAL if final else 0)) + data)
 
     def send(self, message):
         self.put(b"\0" + frame(message))
