@@ -71,6 +71,21 @@ class ServerSocket:
         frame.mask = mask
         return frame
 
+    def read_to_end(self, deadline=DEADLINE):
+        """The whole frames up to the end of the connection, and what is there of another."""
+        self._buffer += self.wire.read_to_end(deadline)
+        self.wire.receive = lambda *_: b""
+        frames = []
+        while True:
+            before = bytes(self._buffer)
+            try:
+                frame = self.read()
+            except (AssertionError, TypeError):
+                return frames, before
+            if frame is None:
+                return frames, b""
+            frames.append(frame)
+
     def close(self):
         self.wire.close()
 
