@@ -25,7 +25,7 @@ final class GRPCHealthProbe: GRPCCaller, HealthQuestion {
         body = Self.message(config.service)
         var fields = FieldBlock()
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", connector.dialer.isClear ? "http" : "https")
         fields.append(":path", "/grpc.health.v1.Health/Check")
         fields.append(":authority", Dialer.text(connector.dialer.backend.endpoints[0]).utf8)
         fields.append("te", "trailers")

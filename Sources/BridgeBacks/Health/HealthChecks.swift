@@ -21,23 +21,33 @@ final class HealthChecks {
 
     private let config: HealthCheck
     private let endpoints: EndpointSet
+    private let tls: TLSClient?
     private let makeGRPC: (Endpoint) -> any HealthQuestion
     private var running: [ObjectIdentifier: RunningCheck] = [:]
 
     /// Begins the checks that a back-end asks for.
+    /// - Parameter tls: of checks by TCP and HTTP; nil: in clear text.
+    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections. Back-ends of other protocols are
+    ///   asked for none.
     static func begin(
-        _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint, HealthCheck) -> any HealthQuestion
+        _ endpoints: EndpointSet, _ tls: TLSClient?,
+        makeGRPC: @escaping (Endpoint, HealthCheck) -> any HealthQuestion = {
+            preconditionFailure("\($0.text) is asked by gRPC (\($1))")
+        }
     ) -> HealthChecks? {
         guard let config = endpoints.backend.healthCheck else { return nil }
-        let checks = HealthChecks(config, endpoints) { makeGRPC($0, config) }
+        let checks = HealthChecks(config, endpoints, tls) { makeGRPC($0, config) }
         endpoints.onAdded = { [weak checks] in checks?.add($0) }
         checks.start()
         return checks
     }
 
-    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections.
-    init(_ config: HealthCheck, _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint) -> any HealthQuestion) {
+    private init(
+        _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?,
+        makeGRPC: @escaping (Endpoint) -> any HealthQuestion
+    ) {
         self.config = config
+        self.tls = tls
         self.endpoints = endpoints
         self.makeGRPC = makeGRPC
     }
@@ -55,10 +65,10 @@ final class HealthChecks {
 
     func add(_ added: [Endpoint]) {
         for endpoint in added where running[ObjectIdentifier(endpoint)] == nil {
-            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config] in
+            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config, tls, endpoints] in
                 switch config.type {
                 case .grpc: makeGRPC(endpoint)
-                case .http, .tcp: SocketProbe(endpoint.address, config)
+                case .http, .tcp: SocketProbe(endpoint, config, endpoints, tls)
                 }
             }
             running[ObjectIdentifier(endpoint)] = check

@@ -3,7 +3,6 @@
 
 import BridgeConfig
 import NIOCore
-import NIOPosix
 
 /// `tcp` is content with a connection; `http` sends a `GET` and looks at the answer's status line.
 final class SocketProbe: ChannelInboundHandler, HealthQuestion {
@@ -12,34 +11,30 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     /// RFC 9112 §4: a status line begins with a version of eight octets, a space and three digits.
     private static let statusLength = 12
 
-    private let address: Address
+    private let endpoint: Endpoint
     private let config: HealthCheck
+    private let dialer: Dialer
     private var done: ((String?) -> Void)?
     private var channel: (any Channel)?
     private var answer = ByteBuffer()
 
-    init(_ address: Address, _ config: HealthCheck) {
-        self.address = address
+    init(_ endpoint: Endpoint, _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?) {
+        self.endpoint = endpoint
         self.config = config
+        var backend = endpoints.backend
+        backend.connectTimeout = config.timeout
+        dialer = Dialer(backend: backend, worker: endpoints.worker, tls: tls)
     }
 
-    func ask(_ done: @escaping (String?) -> Void) { ask(on: MultiThreadedEventLoopGroup.currentEventLoop, done) }
-
-    private func ask(on loop: (any EventLoop)?, _ done: @escaping (String?) -> Void) {
-        guard let loop, case .host(let host, let port) = address else { return done("no event loop") }
+    func ask(_ done: @escaping (String?) -> Void) {
         self.done = done
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(config.timeout))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+        dialer.connect(to: endpoint, nodelay: true, handler: self) { [self] result in
+            switch result {
+            case .success(let channel): connected(channel)
+            case .failure(let failure):
+                finish(failure.phase == .tls ? "\(failure.phase.rawValue): \(failure.reason)" : failure.reason)
             }
-            .connect(host: host, port: port).assumeIsolated().whenComplete { [self] result in
-                switch result {
-                case .success(let channel): connected(channel)
-                case .failure(let error): finish(Dialer.failure(error, "").reason)
-                }
-            }
+        }
     }
 
     private func connected(_ channel: any Channel) {
@@ -48,8 +43,9 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
         switch config.type {
         case .tcp, .grpc: finish(nil)
         case .http:
-            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(Dialer.text(address))\r\nconnection: close\r\n\r\n"
+            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(endpoint.text)\r\nconnection: close\r\n\r\n"
             channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
+            channel.read()
         }
     }
 
@@ -67,6 +63,15 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
 
     // MARK: The answer
 
+    /// There is something to cancel from here on.
+    func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
+
+    func channelReadComplete(context: ChannelHandlerContext) { context.read() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var piece = unwrapInboundIn(data)
         answer.writeBuffer(&piece)
@@ -80,7 +85,7 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     func channelInactive(context: ChannelHandlerContext) { finish("the connection was closed without an answer") }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        finish((error as? IOError).map(Errno.text) ?? String(describing: error))
+        finish(Dialer.lost(error, "").reason)
     }
 }
 
