@@ -6,45 +6,34 @@ import BridgeCore
 import BridgePolicy
 import NIOCore
 
-/// One question to one endpoint. Each worker asks for itself: workers share nothing, and what one can reach another
-/// may not.
-protocol HealthQuestion: AnyObject {
-    /// Completes once with nil if the endpoint is well, or with why it is not; not at all after ``cancel()``.
-    func ask(_ done: @escaping (String?) -> Void)
-    func cancel()
-}
-
-/// Asks every endpoint again and again: the first time at once, then every `interval`, spread by a tenth up and down so
-/// that workers and bridges that started together do not ask together.
+/// Asks every endpoint again and again, as ``HealthAsking`` says; the first time at once.
 final class HealthChecks {
-    static let jitter = 0.1
+    typealias MakeGRPC = (Endpoint, HealthCheck, HealthAsking.Way) -> any HealthQuestion
 
     private let config: HealthCheck
     private let endpoints: EndpointSet
     private let tls: TLSClient?
-    private let makeGRPC: (Endpoint) -> any HealthQuestion
+    private let makeGRPC: MakeGRPC
     private var running: [ObjectIdentifier: RunningCheck] = [:]
 
     /// Begins the checks that a back-end asks for.
+    ///
     /// - Parameter tls: of checks by TCP and HTTP; nil: in clear text.
     /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections. Back-ends of other protocols are
     ///   asked for none.
     static func begin(
         _ endpoints: EndpointSet, _ tls: TLSClient?,
-        makeGRPC: @escaping (Endpoint, HealthCheck) -> any HealthQuestion = {
-            preconditionFailure("\($0.text) is asked by gRPC (\($1))")
-        }
+        makeGRPC: @escaping MakeGRPC = { endpoint, _, _ in preconditionFailure("\(endpoint.text) is asked by gRPC") }
     ) -> HealthChecks? {
         guard let config = endpoints.backend.healthCheck else { return nil }
-        let checks = HealthChecks(config, endpoints, tls) { makeGRPC($0, config) }
+        let checks = HealthChecks(config, endpoints, tls, makeGRPC: makeGRPC)
         endpoints.onAdded = { [weak checks] in checks?.add($0) }
         checks.start()
         return checks
     }
 
     private init(
-        _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?,
-        makeGRPC: @escaping (Endpoint) -> any HealthQuestion
+        _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?, makeGRPC: @escaping MakeGRPC
     ) {
         self.config = config
         self.tls = tls
@@ -65,9 +54,9 @@ final class HealthChecks {
 
     func add(_ added: [Endpoint]) {
         for endpoint in added where running[ObjectIdentifier(endpoint)] == nil {
-            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config, tls, endpoints] in
+            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config, tls, endpoints] way in
                 switch config.type {
-                case .grpc: makeGRPC(endpoint)
+                case .grpc: makeGRPC(endpoint, config, way)
                 case .http, .tcp: SocketProbe(endpoint, config, endpoints, tls)
                 }
             }

@@ -33,7 +33,7 @@ public final class GRPCBalancer: GRPCBackEnd {
         self.tls = tls
         endpoints = EndpointSet(backend, worker)
         endpoints.onRemoved = { [unowned self] in removed($0) }
-        checks = HealthChecks.begin(endpoints, tls?.checks) { [unowned self] in GRPCHealthProbe(pool($0), $1) }
+        checks = HealthChecks.begin(endpoints, tls?.checks) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
     }
 
     var worker: Worker { endpoints.worker }
