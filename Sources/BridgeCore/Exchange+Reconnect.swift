@@ -58,7 +58,7 @@ extension Exchange {
         switch failure.kind {
         // RFC 9110 §15.6: what stands before the back-end says that it is away.
         case .handshakeRefused: failure.answer.map { 502...504 ~= $0.status } ?? false
-        case .resolveFailed, .connectFailed, .connectTimeout, .connectionLost, .refused: true
+        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused: true
         // All places are taken; the session's own may have gone to another while it was lost.
         case .overloaded: state.phase == .reconnecting
         default: false

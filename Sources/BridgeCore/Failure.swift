@@ -12,6 +12,7 @@ public struct Failure: Error, Sendable, Equatable {
 
         public static let resolveFailed = Kind(rawValue: "resolve_failed")
         public static let connectFailed = Kind(rawValue: "connect_failed")
+        public static let tlsFailed = Kind(rawValue: "tls_failed")
         public static let connectTimeout = Kind(rawValue: "connect_timeout")
         public static let connectionLost = Kind(rawValue: "connection_lost")
         public static let streamReset = Kind(rawValue: "stream_reset")
@@ -137,7 +138,8 @@ extension Failure {
         case .messageTooBig: return 1009
         case .protocolViolation: return origin == .back ? 1014 : 1002
         case .handshakeRefused: return 1014
-        case .resolveFailed, .connectFailed, .connectTimeout, .connectionLost, .refused, .overloaded, .messageCut:
+        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused, .overloaded,
+            .messageCut:
             return 1013
         case .idleTimeout, .deadlineExceeded: return 1001
         default: return 1011

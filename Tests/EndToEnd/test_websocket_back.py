@@ -516,6 +516,40 @@ def test_the_access_line_says_how_it_ended(bridge, pair):
         "/scripted/access" in line and "4001" in line for line in bridge.lines + bridge.errors().splitlines()))
 
 
+# TLS.
+
+@pytest.fixture(scope="module")
+def secured(start_bridge, make_config, start_backend, certificates):
+    server = start_backend("ws_server.py", 0, "{}", certificates.cert, certificates.key)
+
+    def route(path, backend, **more):
+        return {"match": {"protocol": "websocket", "pathPrefix": path}, "backend": backend,
+                "websocket": {"allowOrigins": ["*"]}, **more}
+
+    trusted = {"protocol": "websocket", "endpoints": [f"localhost:{server.port}"], "tls": {"caFile": certificates.ca}}
+    return start_bridge(make_config([
+        route("/close/", trusted), route("/resume/", trusted, reconnect={"mode": "resume"}),
+        route("/untrusted/", f"wss://localhost:{server.port}")]))
+
+
+@pytest.mark.parametrize("mode", ["close", "resume"])
+def test_a_back_end_by_tls_is_the_same(secured, mode):
+    with WebSocket(secured.address("clear"), f"/{mode}/echo") as socket:
+        for count in (0, 1, 20_000, 500_000):
+            data = bytes(range(256)) * (count // 256) + b"x" * (count % 256)
+            socket.send(BINARY, data)
+            assert read_message(socket) == (BINARY, data)
+        socket.send(CLOSE, close_payload(4000))
+        assert socket.read().code == 4000
+
+
+def test_a_certificate_that_nobody_knows_is_a_502_that_says_so(secured):
+    with pytest.raises(Refused) as refused:
+        WebSocket(secured.address("clear"), "/untrusted/echo")
+    assert refused.value.reply.status == 502 and b"TLS" in refused.value.reply.body
+    assert b"tls.caFile" in refused.value.reply.body
+
+
 # Compared with what a client of the `websockets` package sees.
 
 def test_a_real_server_and_its_handlers(connect, ws_server):

@@ -138,9 +138,11 @@ final class WebSocketBackLeg: BackLeg {
         self.channel = channel
         phase = .open
         if exchange.keepsUnwritten {
-            writer = ExactWriter(channel, worker: worker, isMidMessage: false) { [unowned self] in writerProgressed() }
+            writer = ExactWriter(
+                channel, worker: worker, isClear: connector.dialer.isClear, isMidMessage: false
+            ) { [unowned self] in writerProgressed() }
         } else {
-            socket = SocketWriter(channel)
+            socket = SocketWriter(channel, isClear: connector.dialer.isClear)
         }
         startPinging(exchange.route.config.websocket)
         exchange.backReady()
@@ -229,7 +231,10 @@ final class WebSocketBackLeg: BackLeg {
     func lost(_ error: (any Error)?) {
         worker.refreshClock()
         switch phase {
-        case .open: broken(Dialer.lost(error, "").reason)
+        case .open:
+            let failure = Dialer.lost(error, address ?? "")
+            connector.dialer.note(failure)
+            broken(failure.reason)
         case .ending:
             closeNow()
             end { $0.backEndedForGood() }

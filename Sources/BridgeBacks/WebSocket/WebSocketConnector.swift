@@ -17,19 +17,24 @@ public final class WebSocketConnector: BackConnector {
 
     /// - Parameter lingerTime: how long a back-end may take for its close frame and its end of the connection, after ours.
     /// - Parameter breaker: shared by all workers; nil is no limits.
+    /// - Parameter tls: shared by all workers; nil: in clear text.
     public convenience init(
-        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount = .seconds(5)
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil,
+        lingerTime: TimeAmount = .seconds(5)
     ) {
-        self.init(backend: backend, worker: worker, breaker: breaker, lingerTime: lingerTime, openChannel: nil)
+        self.init(
+            backend: backend, worker: worker, breaker: breaker, tls: tls, lingerTime: lingerTime, openChannel: nil)
     }
 
     package init(
-        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount,
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil, lingerTime: TimeAmount,
         openChannel: ChannelOpener?
     ) {
         self.lingerTime = lingerTime
-        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
-        endpoints = SessionEndpoints(backend, worker, breaker)
+        dialer = Dialer(
+            backend: backend, worker: worker, tls: tls?.connections, notes: tls.map { _ in TLSNotes() },
+            openChannel: openChannel)
+        endpoints = SessionEndpoints(backend, worker, breaker, tls: tls?.checks)
     }
 
     /// Opens a WebSocket to an endpoint, or to one after the other until one answers the handshake, be it with a refusal.
@@ -37,13 +42,13 @@ public final class WebSocketConnector: BackConnector {
         let dialer = dialer
         endpoints.connect(
             for: exchange,
-            { address, done in
+            { endpoint, done in
                 guard leg.isDialling else {
                     return done(.failure(Failure(.aborted, .front, .connect, "the client is gone")))
                 }
-                let opening = WebSocketOpening(leg, exchange, dialer, address, done)
+                let opening = WebSocketOpening(leg, exchange, dialer, endpoint.text, done)
                 leg.opening = opening
-                dialer.connect(to: address, nodelay: true, handler: opening) { opening.dialled($0) }
+                dialer.connect(to: endpoint, nodelay: true, handler: opening) { opening.dialled($0) }
             }, done: done)
     }
 
@@ -52,13 +57,18 @@ public final class WebSocketConnector: BackConnector {
     public func probe(_ done: @escaping (Failure?) -> Void) {
         if let failure = endpoints.healthFailure { return done(failure) }
         let dialer = dialer
+        // Of several endpoints one after the other may be dialled: the last one counts.
+        var last: TCPProbe?
         endpoints.connect(
-            for: nil, { dialer.connect(to: $0, nodelay: true, handler: IgnoringHandler(), done: $1) },
+            for: nil,
+            { endpoint, connected in
+                let probe = TCPProbe(dialer, done)
+                last = probe
+                dialer.connect(to: endpoint, nodelay: true, handler: probe, done: connected)
+            },
             done: { result in
                 switch result {
-                case .success((let channel, _)):
-                    channel.close(promise: nil)
-                    done(nil)
+                case .success((let channel, let address)): last?.connected(channel, Dialer.text(address))
                 case .failure(let failure): done(failure)
                 }
             })

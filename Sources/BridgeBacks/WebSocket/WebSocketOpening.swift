@@ -37,18 +37,18 @@ final class WebSocketOpening: ChannelInboundHandler {
     private(set) var answer: Answer?
 
     init(
-        _ leg: WebSocketBackLeg, _ exchange: Exchange, _ dialer: Dialer, _ address: Address,
+        _ leg: WebSocketBackLeg, _ exchange: Exchange, _ dialer: Dialer, _ address: String,
         _ done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
         self.leg = leg
         self.done = done
-        self.address = Dialer.text(address)
+        self.address = address
         worker = dialer.worker
         timeout = TimeAmount(dialer.backend.handshakeTimeout)
         let key = WebSocketHandshake.key(random: (worker.random.next(), worker.random.next()))
         handshake = WebSocketClientHandshake(
             key: key, subprotocols: FieldTokens.elements(exchange.request, "sec-websocket-protocol"))
-        request = handshake.request(exchange.request, client: exchange.client, host: self.address)
+        request = handshake.request(exchange.request, client: exchange.client, host: address)
     }
 
     // MARK: Commands

@@ -1,6 +1,6 @@
 # rtbridge: a WebSocket server as a newcomer writes it, with the `websockets` package.
 # SPDX-License-Identifier: Apache-2.0
-"""Usage: ws_server.py [PORT]. Prints `READY <port>`. The path says what it does:
+"""Usage: ws_server.py [PORT [OPTIONS [CERTIFICATE KEY]]]. OPTIONS are serve()'s, as JSON. Prints `READY <port>`. The path says what it does:
 
 /…echo      sends back each message
 /…head      sends the request's line and fields as JSON, then echoes
@@ -13,6 +13,7 @@
 import asyncio
 import http
 import json
+import ssl
 import sys
 
 from websockets.asyncio.server import serve
@@ -79,7 +80,11 @@ def pick(connection, offered):
 async def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     options = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    async with serve(handle, "127.0.0.1", port, process_request=refuse, select_subprotocol=pick,
+    tls = None
+    if len(sys.argv) > 4:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*sys.argv[3:5])
+    async with serve(handle, "127.0.0.1", port, process_request=refuse, select_subprotocol=pick, ssl=tls,
                      **{"compression": None, "max_size": None, **options}) as server:
         print(f"READY {server.sockets[0].getsockname()[1]}", flush=True)
         await server.serve_forever()
