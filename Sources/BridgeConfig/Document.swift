@@ -23,6 +23,13 @@ public struct Document: Sendable, Equatable {
 public enum Address: Sendable, Hashable {
     /// A name or an IP address (v6 without brackets) and a port. A port of 0 lets the system choose (listeners alone).
     case host(String, port: Int)
+
+    /// The name or the IP address alone.
+    public var host: String {
+        switch self {
+        case .host(let host, _): host
+        }
+    }
 }
 
 public struct Listener: Sendable, Equatable {
@@ -104,7 +111,11 @@ public struct Backend: Sendable, Equatable {
     public var `protocol`: BackendProtocol
     /// At least one.
     public var endpoints: [Address]
+    /// nil: in clear text.
+    public var tls: BackendTLS?
     public var connectTimeout: Duration = .seconds(5)
+    /// WebSocket: from the connection to the answer of the opening handshake.
+    public var handshakeTimeout: Duration = .seconds(10)
     /// Between attempts to reach a gRPC back-end.
     public var backoff = BackoffParameters.grpcConnection
     public var loadBalancing = LoadBalancing.roundRobin
@@ -181,7 +192,7 @@ public struct Route: Sendable, Equatable {
     public var udp = UDPOptions()
     /// gRPC calls; nil: tried once.
     public var retryPolicy: RetryParameters?
-    /// For tcp and udp back-ends; nil dials once, and ends the session with its connection.
+    /// For tcp, udp and websocket back-ends; nil dials once, and ends the session with its connection.
     public var reconnect: ReconnectOptions?
 
     public init(name: String, match: Match, backend: Backend) {
@@ -235,11 +246,11 @@ public struct RouteTimeouts: Sendable, Equatable {
 }
 
 public struct WebSocketOptions: Sendable, Equatable {
-    /// Answered when offered, in order of preference.
+    /// Answered when offered, in order of preference. A websocket back-end chooses by itself.
     public var subprotocols: [String] = ["binary"]
     /// Exact origins, or `*`. nil: the origin must be the request's own host.
     public var allowOrigins: [String]?
-    /// nil is off.
+    /// To clients, and to websocket back-ends; nil is off.
     public var pingInterval: Duration? = .seconds(25)
     /// A peer that is silent for this long after a ping is closed; nil is off.
     public var pongTimeout: Duration? = .seconds(10)

@@ -64,7 +64,10 @@ enum DocumentPrinter {
     private static func print(_ backend: Backend) -> String {
         var keys = [
             "protocol": quoted(backend.protocol.rawValue), "endpoints": list(backend.endpoints.map { quoted("\($0)") }),
-            "timeouts": object(["connect": print(backend.connectTimeout), "idle": timer(backend.idleTimeout)]),
+            "timeouts": object([
+                "connect": print(backend.connectTimeout), "handshake": print(backend.handshakeTimeout),
+                "idle": timer(backend.idleTimeout),
+            ]),
             "loadBalancing": quoted(backend.loadBalancing.rawValue), "dnsRefresh": timer(backend.dnsRefresh),
             "hashOn": optional(backend.hashOn.map(HashText.write)),
             "keepalive": object([
@@ -72,6 +75,13 @@ enum DocumentPrinter {
             ]),
             "backoff": print(backend.backoff),
         ]
+        keys["tls"] = backend.tls.map { tls in
+            object([
+                "serverName": optional(tls.serverName), "caFile": optional(tls.caFile),
+                "certFile": optional(tls.certificate?.certFile), "keyFile": optional(tls.certificate?.keyFile),
+                "verify": "\(tls.verify)",
+            ])
+        }
         keys["healthCheck"] = backend.healthCheck.map(print)
         keys["outlierDetection"] = backend.outlierDetection.map { outlier in
             object([

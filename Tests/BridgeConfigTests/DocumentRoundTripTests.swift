@@ -32,7 +32,7 @@ private struct RandomDocument {
         document.listeners = (0...number(2)).map { listener($0) }
         document.backends = (0..<number(3)).map { index in
             // A name like these can be taken for nothing else.
-            backend("back end \(index)", BackendProtocol.allCases.filter { $0 != .websocket && $0 != .http }[number(2)])
+            backend("back end \(index)", BackendProtocol.allCases.filter { $0 != .http }[number(3)])
         }
         if flag() { document.admin = Admin(address: .host("admin", port: 1 + number(65534))) }
         document.health.livePath = "/live\(number(9))"
@@ -73,8 +73,18 @@ private struct RandomDocument {
     private mutating func backend(_ name: String?, _ kind: BackendProtocol) -> Backend {
         let hosts = ["10.0.0.1", "::1", "greeter.internal"].prefix(1 + number(2))
         let endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
-        var backend = Backend(name: name ?? Backend.name(kind, endpoints), protocol: kind, endpoints: endpoints)
+        var backend = Backend(name: "", protocol: kind, endpoints: endpoints)
+        if kind != .udp, flag() {
+            var tls = BackendTLS()
+            tls.serverName = one(of: [nil, "greeter.internal", "::1"])
+            tls.verify = flag()
+            tls.caFile = tls.verify ? one(of: [nil, "/dev/null"]) : nil
+            tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil
+            backend.tls = tls
+        }
+        backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
+        backend.handshakeTimeout = duration() ?? .seconds(1)
         backend.backoff = backoff()
         backend.loadBalancing = self.one(of: LoadBalancing.allCases)
         if backend.loadBalancing == .hash {
@@ -155,7 +165,7 @@ private struct RandomDocument {
     }
 
     private mutating func route(_ index: Int, _ document: Document) -> Route {
-        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp])
+        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp, .websocket])
         let backend = document.backends.isEmpty || flag() ? backend(nil, kind) : one(of: document.backends)
         let isGRPC = backend.protocol == .grpc
         let fronts: [[FrontProtocolName]] =

@@ -17,6 +17,20 @@ struct LintTests {
         "{\"match\": {\(match)}, \"backend\": \"\(backend)\"\(more)}"
     }
 
+    @Test func aBackEndThatIsNotVerifiedIsShown() {
+        let inline = #"{"protocol": "tcp", "endpoints": ["a:1"], "tls": {"verify": false}}"#
+        let text = #"""
+            {"listeners": {"l": {"address": "127.0.0.1:0"}},
+            "backends": {"b": \#(inline)},
+            "routes": [{"match": {"path": "/a"}, "backend": "b"}, {"match": {"path": "/b"}, "backend": \#(inline)}]}
+            """#
+        #expect(
+            complaints(text).map { String($0.split(separator: "\n")[0]) } == [
+                "f:2:69: warning: backends.b.tls.verify: any certificate is taken, so nobody knows who the back-end is",
+                "f:3:142: warning: routes[1].backend.tls.verify: any certificate is taken, so nobody knows who the back-end is",
+            ])
+    }
+
     // MARK: - Shadows
 
     @Test(arguments: [
@@ -110,7 +124,8 @@ struct LintTests {
         ("tcp://a:1", #""maxMessageBytes": 5"#, "maxMessageBytes"), ("tcp://a:1", #""udp": {}"#, "udp"),
         ("udp://a:1", #""tcp": {}"#, "tcp"),
         ("grpc://a:1", #""websocket": {}, "grpcWeb": {"websockets": false}"#, "websocket"),
-        ("grpc://a:1", #""tcp": {}"#, "tcp"),
+        ("grpc://a:1", #""tcp": {}"#, "tcp"), ("ws://a:1", #""tcp": {}"#, "tcp"),
+        ("ws://a:1", #""websocket": {"subprotocols": ["x"]}"#, "websocket.subprotocols"),
     ])
     func anOptionWithoutEffectIsShown(_ backend: String, _ option: String, _ key: String) {
         let warnings = Self.warnings([Self.route("", backend, ", " + option)])
@@ -151,5 +166,6 @@ struct LintTests {
         #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])
         #expect(Self.warnings([Self.route("", "tcp://a:1", #", "websocket": {}, "tcp": {}"#)]) == [])
         #expect(Self.warnings([Self.route("", "udp://a:1", #", "websocket": {}, "udp": {}"#)]) == [])
+        #expect(Self.warnings([Self.route("", "ws://a:1", #", "websocket": {"pingInterval": "1s"}"#)]) == [])
     }
 }

@@ -12,13 +12,17 @@ extension Kind where Value == Backend {
         ]
         return .object(synonyms: synonyms) { o in
             let kind = o.required(
-                "protocol", as: Kind<BackendProtocol>.word(except: [.websocket, .http]),
-                hint: #"Write "grpc", "tcp" or "udp"."#)
+                "protocol", as: Kind<BackendProtocol>.word(except: BackendProtocol.later),
+                hint: #"Write "grpc", "tcp", "udp" or "websocket"."#)
             let endpoints = o.required(
                 "endpoints", as: .distinct(.endpoint, atLeast: 1),
                 hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
             var backend = Backend(name: "", protocol: kind ?? .grpc, endpoints: endpoints ?? [])
-            backend.name = name ?? Backend.name(backend.protocol, backend.endpoints)
+            backend.tls = o.optional("tls", as: .backendTLS)
+            if kind == .udp, backend.tls != nil {
+                o.refuse("tls", "udp back-ends have no TLS", hint: "Leave the key out.")
+            }
+            backend.name = name ?? backend.url
 
             let timeouts = Kind.backendTimeouts(backend)
             o.read("timeouts", into: &backend, as: timeouts)
@@ -34,7 +38,7 @@ extension Kind where Value == Backend {
                     at: o.value.path.key("healthCheck").key("type"), "only grpc back-ends are asked by gRPC",
                     hint: #"Write "tcp" or "http"."#)
             }
-            for key in ["tls", "proxyProtocol"] { o.later(key) }
+            o.later("proxyProtocol")
             return kind == nil || endpoints == nil ? nil : backend
         }
     }
@@ -76,8 +80,8 @@ extension Kind where Value == Backend {
             if BackendURL.isMeant(text.value) { return try BackendURL.parse(text.value) }
             if (try? AddressText.endpoint(text.value)) != nil {
                 throw Fault(
-                    "has no scheme", hint: "Write grpc://, tcp:// or udp:// before it.",
-                    correction: quoted("grpc://" + text.value) + ", or tcp:// or udp://")
+                    "has no scheme", hint: "Write grpc://, tcp://, udp:// or ws:// before it.",
+                    correction: quoted("grpc://" + text.value) + ", or tcp://, udp:// or ws://")
             }
         } catch {
             value.refuse(text, error)
@@ -93,6 +97,7 @@ extension Kind where Value == Backend {
         .object { o in
             var backend = backend
             o.read("connect", into: &backend.connectTimeout, as: .duration(in: DurationText.anyTimer))
+            o.read("handshake", into: &backend.handshakeTimeout, as: .duration(in: DurationText.anyTimer))
             o.read("idle", into: &backend.idleTimeout, as: .timer(in: DurationText.anyTimer))
             return backend
         }

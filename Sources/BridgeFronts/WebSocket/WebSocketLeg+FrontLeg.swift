@@ -11,7 +11,9 @@ extension WebSocketLeg: FrontLeg {
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking else { return }
         phase = .open
-        stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
+        var fields = WebSocketFront.answer(upgrade, subprotocol: subprotocol)
+        if let head { append(head, to: &fields) }
+        stream.openTunnel(fields)
         let options = request.route.config.websocket
         if untaken > 0 { takeFrames() }
         guard phase == .open else { return }
@@ -22,6 +24,14 @@ extension WebSocketLeg: FrontLeg {
         pinger = WebSocketPinger(
             request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
             tell: { [unowned self] in pingerFired($0) })
+    }
+
+    /// What a WebSocket back-end answered: its choice of a subprotocol, and cookies and what else it has to say.
+    private func append(_ head: FieldBlock, to fields: inout FieldBlock) {
+        if !head.contains("sec-websocket-protocol"), ReconnectEvents.areOffered(request) {
+            fields.append("sec-websocket-protocol", ReconnectEvents.subprotocol.utf8)
+        }
+        HopByHop.copy(from: head, into: &fields)
     }
 
     func pingerFired(_ event: WebSocketPinger.Event) {
@@ -36,11 +46,21 @@ extension WebSocketLeg: FrontLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .open || phase == .leaving else { return }
-        write(flags.contains(.text) ? .text : .binary, bytes)
+        let opcode: WebSocketOpcode = isInAnswer ? .continuation : flags.contains(.text) ? .text : .binary
+        isInAnswer = carriage == .messages && !flags.contains(.endsMessage)
+        write(opcode, bytes, fin: !isInAnswer)
     }
 
     func finish(_ trailers: FieldBlock?) {
-        if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
+        let close = WebSocketClose(trailers: trailers)
+        if phase == .leaving {
+            closeAnswer = close ?? closeAnswer
+            leave()
+        } else if let close {
+            startClosing(close.code, close.reason)
+        } else {
+            startClosing(.normalClosure, "the back-end closed the connection")
+        }
         letInIfOver()
     }
 
