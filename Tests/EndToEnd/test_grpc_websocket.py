@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 
 from support.grpc_socket import CONTENT_TYPE, MULTIPLEX, SINGLE, Answer, Messages, SharedSocket, SocketCall, block
 from support.grpc_web import frame
-from support.waiting import DEADLINE, wait_until
+from support.waiting import DEADLINE, wait_still, wait_until
 from support.websocket import TEXT, Refused
 
 ORIGIN = "https://app.example.com"
@@ -325,6 +325,59 @@ def test_a_back_end_that_is_away_is_unavailable(start_bridge, make_config, start
         call.send(hello("Ada"))
         call.end()
         assert (call.rest(), call.answer.status, call.close_code) == ([], 14, 1000)
+
+
+@pytest.mark.parametrize("kind", [SINGLE, MULTIPLEX])
+def test_a_client_that_reads_nothing_stops_the_back_end(start_bridge, make_config, scripted, kind):
+    count, sent = 400, []
+
+    def answer(stream):
+        stream.send_headers([(":status", "200"), ("content-type", "application/grpc")])
+        for _ in range(count):
+            stream.send_data(frame(b"x" * 100_000))
+            sent.append(100_005)
+        stream.send_headers([("grpc-status", "0")], end=True)
+
+    scripted.script = answer
+    bridge = start_bridge(make_config([
+        {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{scripted.port}"}]))
+    place = bridge.address("clear"), f"{GREETER}/SayHelloStreamReply"
+    options = {"receive_buffer": 65536}
+    call = SocketCall(*place, **options) if kind == SINGLE else \
+        SharedSocket(*place, **options).call(f"{GREETER}/SayHelloStreamReply")
+    call.end()
+    # Kernels and the bridge hold some megabytes at most, of forty.
+    assert 0 < wait_still("what the back-end has sent", lambda: sum(sent)) < 20_000_000
+    assert [len(message) for message in call.rest()] == [100_000] * count
+    assert call.answer.status == 0
+
+
+@pytest.mark.parametrize("kind", [SINGLE, MULTIPLEX])
+def test_a_call_is_tried_again(start_bridge, make_config, scripted, kind):
+    """UNAVAILABLE in trailers alone, as gRPC A6 has it; the request's frames are sent again."""
+    seen = []
+
+    def answer(stream):
+        stream.wait_end()
+        seen.append((stream.header("grpc-previous-rpc-attempts"), bytes(stream.body)))
+        head = [(":status", "200"), ("content-type", "application/grpc")]
+        if len(seen) == 1:
+            return stream.send_headers([*head, ("grpc-status", "14")], end=True)
+        stream.send_headers(head)
+        stream.send_data(frame(b"reply"))
+        stream.send_headers([("grpc-status", "0")], end=True)
+
+    scripted.script = answer
+    bridge = start_bridge(make_config([
+        {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{scripted.port}",
+         "retryPolicy": {"maxAttempts": 3, "initialBackoff": "10ms"}}]))
+    place = bridge.address("clear"), f"{GREETER}/SayHello"
+    call = SocketCall(*place) if kind == SINGLE else SharedSocket(*place).call(f"{GREETER}/SayHello")
+    call.send(b"request")
+    call.end()
+    assert call.rest() == [b"reply"]
+    assert call.answer.status == 0
+    assert seen == [(None, frame(b"request")), ("1", frame(b"request"))]
 
 
 def test_a_drain_lets_calls_end(start_bridge, make_config, greeter, hello, text):

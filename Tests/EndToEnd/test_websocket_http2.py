@@ -1,5 +1,6 @@
 # rtbridge: WebSockets over HTTP/2 (RFC 8441), beside calls on the same connection, and in Chromium.
 # SPDX-License-Identifier: Apache-2.0
+import json
 import subprocess
 import threading
 
@@ -18,13 +19,14 @@ GREETER = "/helloworld.Greeter"
 
 
 @pytest.fixture(scope="module")
-def bridge(start_bridge, make_config, greeter, tcp_echo, udp_echo):
+def bridge(start_bridge, make_config, greeter, tcp_echo, udp_echo, ws_server):
     calls, bytes_ = f"grpc://127.0.0.1:{greeter.port}", f"tcp://127.0.0.1:{tcp_echo.port}"
     routes = [
         ({"protocol": "websocket", "path": "/tcp"}, bytes_, {}),
         ({"protocol": "websocket", "path": "/guarded"}, bytes_,
          {"websocket": {"allowOrigins": ["https://app.example.com"]}}),
         ({"protocol": "websocket", "path": "/udp"}, f"udp://127.0.0.1:{udp_echo.port}", {}),
+        ({"protocol": "websocket", "pathPrefix": "/ws/"}, f"ws://127.0.0.1:{ws_server.port}", {}),
         ({"protocol": "grpc-web"}, calls, {}),
     ]
     config = make_config(
@@ -84,6 +86,22 @@ def test_datagrams_keep_their_borders(connection):
         reply, = socket.read()
         assert reply.payload == payload
     socket.close()
+
+
+def test_a_websocket_back_end_is_asked_as_over_http1_1(connection):
+    socket = StreamSocket(connection, "/ws/head?a=b", connection.scheme, [("cookie", "a=1"), ("x-key", "v")])
+    asked, = socket.read()
+    request = json.loads(asked.payload)
+    fields = {name.lower(): value for name, value in request["headers"]}
+    assert request["path"] == "/ws/head?a=b"
+    assert (fields["host"], fields["cookie"], fields["x-key"]) == ("localhost", "a=1", "v")
+    assert not any(name.startswith(":") for name in fields)
+    socket.send(TEXT, b"text")
+    socket.send(BINARY_FRAME, b"binary")
+    assert socket.read_bytes(10) == b"textbinary"
+    socket.close()
+    refused = pytest.raises(Refused, StreamSocket, connection, "/ws/status?404", connection.scheme)
+    assert refused.value.status == 404
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["RST_STREAM", "END_STREAM"])
