@@ -56,16 +56,10 @@ struct UnsupportedTests {
 
     static let backends: [Case] = [
         Case(
-            #""protocol": "websocket", "endpoints": ["a:1"]"#,
-            #"""
-            f:4:13: backends.b.protocol: "websocket" is not supported yet
-              Supported: "grpc", "tcp", "udp".
-            """#),
-        Case(
             #""protocol": "http", "endpoints": ["a:1"]"#,
             #"""
             f:4:13: backends.b.protocol: "http" is not supported yet
-              Supported: "grpc", "tcp", "udp".
+              Supported: "grpc", "tcp", "udp", "websocket".
             """#),
         Case(
             #""protocol": "grpc", "endpoints": ["a:1"], "proxyProtocol": "v1""#,
@@ -82,28 +76,16 @@ struct UnsupportedTests {
 
     static let routes: [Case] = [
         Case(
-            #""backend": "ws://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
-            """#),
-        Case(
-            #""backend": "wss://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
-            """#),
-        Case(
             #""backend": "http://a:1""#,
             #"""
             f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
             """#),
         Case(
             #""backend": "https://a:1""#,
             #"""
             f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
             """#),
         Case(
             #""backend": "b", "match": {"protocol": "http"}"#,
