@@ -22,8 +22,8 @@ final class GRPCWebSocketCall {
     private(set) var lastTaken: NIODeadline
 
     private var reader: GRPCWebSocketReader
+    /// Both nil once the call is over. Until then they and the call hold each other.
     private var leg: GRPCFrontLeg?
-    /// Nil once the call is over. Until then they hold each other.
     private var session: GRPCWebSocketSession?
     private var isHeadSent = false
 
@@ -52,7 +52,10 @@ final class GRPCWebSocketCall {
     private func take(_ event: GRPCWebSocketReader.Event?) throws(GRPCFrameError) {
         guard let session else { return }
         switch event {
-        case .fields(let block): leg = try session.begin(self, block)
+        case .fields(let block):
+            let leg = try session.begin(self, block)
+            // It may have ended the call already.
+            if self.session != nil { self.leg = leg }
         case .body(let bytes):
             if untaken == 0 { lastTaken = session.request.worker.now }
             untaken += bytes.readableBytes
@@ -74,9 +77,8 @@ final class GRPCWebSocketCall {
     /// The client has gone, or has given the call up.
     func abort(_ reason: String) {
         guard session != nil else { return }
-        session = nil
         let handler = handler
-        self.handler = nil
+        letGo()
         handler?.requestAborted(reason)
     }
 
@@ -132,8 +134,13 @@ extension GRPCWebSocketCall: HTTPFrontStream {
 
     private func end() {
         guard let session else { return }
-        self.session = nil
-        handler = nil
+        letGo()
         session.ended(self)
+    }
+
+    private func letGo() {
+        session = nil
+        handler = nil
+        leg = nil
     }
 }

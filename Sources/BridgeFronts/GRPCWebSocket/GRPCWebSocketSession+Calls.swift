@@ -112,14 +112,20 @@ extension GRPCWebSocketSession {
         }
     }
 
+    /// Why a call was refused, where it was not for what its client sent.
+    private static let refusalKinds: [GRPCStatusCode: Failure.Kind] = [
+        .unavailable: .draining, .resourceExhausted: .overloaded, .unimplemented: .refused, .permissionDenied: .refused,
+    ]
+
     /// A call that no leg has taken leaves an access line all the same.
     func noteRefused(_ call: GRPCWebSocketCall, _ status: GRPCStatus) {
         let head = request.head
+        let kind = Self.refusalKinds[status.code] ?? .protocolViolation
         worker.note(
             AccessRecord(
                 route: request.route.name, front: "grpc-websockets", client: head.connection.client,
                 path: String(decoding: head.path, as: UTF8.self), status: String(status.code.rawValue),
-                failure: Failure.Kind.protocolViolation.rawValue, back: "", bytesIn: 0, bytesOut: 0,
+                failure: kind.rawValue, back: "", bytesIn: 0, bytesOut: 0,
                 duration: .zero))
     }
 

@@ -54,10 +54,12 @@ final class GRPCWebSocketSession {
 
     func start(_ upgrade: WebSocketUpgrade, subprotocol: String) {
         stream.handler = self
-        stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
-        guard phase == .open else { return }
         if kind == .single { calls[0] = GRPCWebSocketCall(0, self) }
         armIdleTimer()
+        stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
+        guard phase == .open else { return }
+        // A drain that began before found nobody to tell.
+        guard !worker.isDraining else { return drain() }
         let options = request.route.config.websocket
         guard let interval = options.pingInterval else { return }
         let stream = stream
