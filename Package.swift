@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "BridgeBacks",
             dependencies: [
-                "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", nio, posix, deque,
+                "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", nio, posix, http1, deque,
             ]),
         .target(
             name: "BridgeServer",

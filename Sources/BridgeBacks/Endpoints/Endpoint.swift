@@ -12,6 +12,8 @@ final class Endpoint {
     let text: String
     /// Its connections, of a gRPC back-end.
     var pool: GRPCConnector?
+    /// Connections that wait for a request, of an HTTP back-end; the one used last is at the end.
+    var idle: [HTTPBackConnection] = []
     /// Calls or sessions that it has now.
     var load = 0
     var health: HealthTracker

@@ -4,8 +4,8 @@
 enum BackendURL {
     /// What a scheme says about the back-end's protocol; nil where this build does not have it.
     private static let schemes: KeyValuePairs<String, BackendProtocol?> = [
-        "grpc": .grpc, "tcp": .tcp, "udp": .udp,
-        "grpcs": nil, "tls": nil, "ws": nil, "wss": nil, "http": nil, "https": nil,
+        "grpc": .grpc, "tcp": .tcp, "udp": .udp, "http": .http,
+        "grpcs": nil, "tls": nil, "ws": nil, "wss": nil, "https": nil,
     ]
 
     private static let example = #"Write for example "grpc://127.0.0.1:50051"."#

@@ -73,7 +73,8 @@ final class WorkerState {
         case .grpc: GRPCBackEnds.make(backend, worker, breaker)
         case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker)
         case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter, breaker: breaker)
-        case .websocket, .http: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
+        case .http: HTTPConnector(backend: backend, worker: worker, breaker: breaker)
+        case .websocket: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
         }
     }
 
