@@ -65,13 +65,11 @@ struct UnsupportedTests {
             #""protocol": "websocket", "endpoints": ["a:1"]"#,
             #"""
             f:4:13: backends.b.protocol: "websocket" is not supported yet
-              Supported: "grpc", "tcp", "udp".
+              Supported: "grpc", "tcp", "udp", "http".
             """#),
         Case(
             #""protocol": "http", "endpoints": ["unix:/x"]"#,
             #"""
-            f:4:13: backends.b.protocol: "http" is not supported yet
-              Supported: "grpc", "tcp", "udp".
             f:4:35: backends.b.endpoints[0]: "unix:/x" is not supported yet
               Unix sockets come later; write a host and a port.
             """#),
@@ -95,49 +93,37 @@ struct UnsupportedTests {
             #""backend": "ws://a:1""#,
             #"""
             f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "wss://a:1""#,
             #"""
             f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "grpcs://a:1""#,
             #"""
             f:6:12: routes[0].backend: "grpcs://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "tls://a:1""#,
             #"""
             f:6:12: routes[0].backend: "tls://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
-            """#),
-        Case(
-            #""backend": "http://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "https://a:1""#,
             #"""
             f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "unix:/run/x""#,
             #"""
             f:6:12: routes[0].backend: "unix:/run/x" is not supported yet
-              Supported: grpc://, tcp://, udp://.
-            """#),
-        Case(
-            #""backend": "b", "match": {"protocol": "http"}"#,
-            #"""
-            f:6:39: routes[0].match.protocol: "http" is not supported yet
-              Supported: "grpc-web", "grpc", "websocket".
+              Supported: grpc://, tcp://, udp://, http://.
             """#),
         Case(
             #""backend": "b", "match": {"serverNames": ["a"]}"#,

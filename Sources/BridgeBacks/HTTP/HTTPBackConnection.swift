@@ -21,7 +21,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private static let headHead = HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/")
 
     let endpoint: Endpoint
-    private unowned let connector: HTTPConnector
+    private let connector: HTTPConnector
     private let wire = HTTPBackWire()
     private var context: ChannelHandlerContext?
     private var leg: HTTPBackLeg?
@@ -174,19 +174,18 @@ final class HTTPBackConnection: ChannelInboundHandler {
         self.leg = nil
         idleTimer?.cancel()
         connector.closed(self)
-        leg?.lost(lossFailure, wasReused: isReused, wasSentWhole: wasSentWhole, hasAnswer: hasAnswer || interimCount > 0)
+        leg?.lost(lossFailure, wasReused: isReused, wasSentWhole: wasSentWhole, hasAnswer: hasSeenAnswer)
         context?.close(promise: nil)
     }
 
+    /// Whether something of an answer has come, and be it broken.
+    private var hasSeenAnswer: Bool {
+        hasAnswer || interimCount > 0 || error.map(HTTPResponse.isBroken) ?? false
+    }
+
     private var lossFailure: Failure {
-        switch error {
-        case let error as IOError:
-            let phase: Failure.Phase = hasAnswer ? .body : .headers
-            return Failure(.connectionLost, .back, phase, Errno.text(error), address: endpoint.text)
-        case let error?: return HTTPResponse.failure(error, hasHead: hasAnswer, endpoint.text)
-        case nil:
-            return HTTPResponse.failure(HTTPParserError.invalidEOFState, hasHead: hasAnswer, endpoint.text)
-        }
+        let error = error ?? HTTPParserError.invalidEOFState
+        return HTTPResponse.failure(error, hasHead: hasAnswer, endpoint.text)
     }
 
     // MARK: The answer

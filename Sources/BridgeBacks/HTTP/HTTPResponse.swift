@@ -3,6 +3,7 @@
 
 import BridgeCore
 import BridgeWire
+import NIOCore
 import NIOHTTP1
 
 /// What llhttp has taken for a response, as a block of fields. llhttp refuses two lengths, a length beside a transfer
@@ -38,20 +39,32 @@ enum HTTPResponse {
         init(_ text: String) { self.text = text }
     }
 
-    /// What an error of the parser means.
+    /// Whether an error is the parser's: the back-end has answered, and wrongly.
+    static func isBroken(_ error: any Error) -> Bool { error is HTTPParserError || error is NIOHTTPDecoderError }
+
+    /// What an error of the connection or of the parser means.
     static func failure(_ error: any Error, hasHead: Bool, _ address: String) -> Failure {
         let phase: Failure.Phase = hasHead ? .body : .headers
+        let kind: Failure.Kind
+        let reason: String
         switch error {
         case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection:
-            let place = hasHead ? "within its answer" : "before it answered"
-            return Failure(.connectionLost, .back, phase, "the back-end closed the connection \(place)", address: address)
+            kind = .connectionLost
+            reason = "the back-end closed the connection " + (hasHead ? "within its answer" : "before it answered")
         case HTTPParserError.headerOverflow:
-            let reason = "the answer's head has more than \(maximumHeadBytes) bytes or 256 fields"
-            return Failure(.protocolViolation, .back, phase, reason, address: address)
-        default:
-            let reason = "the answer breaks HTTP/1.1: \(error)"
-            return Failure(.protocolViolation, .back, phase, reason, address: address)
+            kind = .protocolViolation
+            reason = "the answer's head has more than \(maximumHeadBytes) bytes or 256 fields"
+        case _ where isBroken(error):
+            kind = .protocolViolation
+            reason = "the answer breaks HTTP/1.1: \(error)"
+        case let error as IOError:
+            kind = .connectionLost
+            reason = Errno.text(error)
+        case _:
+            kind = .connectionLost
+            reason = String(describing: error)
         }
+        return Failure(kind, .back, phase, reason, address: address)
     }
 
     /// How long the back-end says that it keeps the connection: `Keep-Alive: timeout=5`, which no RFC defines and Node.js,

@@ -15,7 +15,9 @@ public enum HTTPFront: FrontProtocol {
     public static func recognises(_ head: RequestHead) -> Bool { true }
 
     public static func accept(_ request: FrontRequest) {
-        if let (status, text) = problem(request.head) { return LocalAnswer.send(request.stream, status: status, text: text) }
+        if let (status, text) = problem(request.head) {
+            return LocalAnswer.send(request.stream, status: status, text: text)
+        }
         HTTPFrontLeg(request).start()
     }
 
@@ -31,7 +33,9 @@ public enum HTTPFront: FrontProtocol {
         if method.elementsEqual("CONNECT".utf8) || method.elementsEqual("TRACE".utf8) {
             return (405, "\(String(decoding: method, as: UTF8.self)) is not passed on.")
         }
-        guard HTTP1Target.isTarget(head.fields.first(":path") ?? []) else { return (400, "The path is not a valid one.") }
+        guard HTTP1Target.isTarget(head.fields.first(":path") ?? []) else {
+            return (400, "The path is not a valid one.")
+        }
         guard HTTP1Target.isAuthority(head.fields.first(":authority") ?? []) else {
             return (400, "The authority is not a host and a port.")
         }
@@ -44,7 +48,8 @@ public enum HTTPFront: FrontProtocol {
             return nil
         }
         let authority = head.fields.string(":authority") ?? ""
-        return host.lowercased() == authority.lowercased() ? nil : "The authority and the Host field name different hosts."
+        return host.lowercased() == authority.lowercased()
+            ? nil : "The authority and the Host field name different hosts."
     }
 
     // MARK: CORS

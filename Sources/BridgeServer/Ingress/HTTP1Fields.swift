@@ -53,7 +53,8 @@ enum HTTP1Fields {
         guard !codings.isEmpty else { return nil }
         // RFC 9112 §6.1: "MUST treat the message as if the framing is faulty".
         guard head.version.minor > 0 else { return "HTTP/1.0 has no Transfer-Encoding." }
-        return codings.count == 1 && codings[0].lowercased() == "chunked" ? nil : "Transfer-Encoding is not chunked alone."
+        return codings.count == 1 && codings[0].lowercased() == "chunked"
+            ? nil : "Transfer-Encoding is not chunked alone."
     }
 
     /// The value of the Host field, and how many there are; a list of hosts is more than one.
