@@ -28,7 +28,7 @@ public final class HTTPConnector: BackConnector {
         self.breaker = breaker
         dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
         endpoints = EndpointSet(backend, worker)
-        checks = HealthChecks.begin(endpoints) { endpoint, check in SocketProbe(endpoint.address, check) }
+        checks = HealthChecks.begin(endpoints) { endpoint, check, _ in SocketProbe(endpoint.address, check) }
         endpoints.onRemoved = { [unowned self] in removed($0) }
     }
 

@@ -1,6 +1,8 @@
 // rtbridge: where an HTTP request is among its back-end's endpoints.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeCore
+
 /// What a connector keeps about a request.
 struct HTTPPlace {
     /// Where the request is, or was.
