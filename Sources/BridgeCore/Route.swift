@@ -22,12 +22,14 @@ public final class WorkerRoute {
     /// Pre-computed: see ``CORSPolicy``.
     public let cors: CORSPolicy?
     public let isBrief: Bool
+    public let isBackTLS: Bool
 
     public init(config: Route, connector: any BackConnector) {
         self.config = config
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
+        isBackTLS = config.backend.tls != nil
     }
 
     public var name: String { config.name }

@@ -32,15 +32,16 @@ def raw():
 
 
 @pytest.fixture(scope="module")
-def nginx(program, tmp_path_factory):
+def nginx(program, tmp_path_factory, certificates):
     """Debian's nginx with a folder of files."""
     directory = tmp_path_factory.mktemp("nginx")
     (directory / "www").mkdir()
     (directory / "www" / "index.html").write_text("<!doctype html><title>app</title>\n")
     (directory / "www" / "large.bin").write_bytes(os.urandom(20_000_000))
     (directory / "www" / "small.txt").write_text("small\n" * 10)
-    sock, port = refused_port()
-    sock.close()
+    (clear, port), (secure, tls_port) = refused_port(), refused_port()
+    clear.close()
+    secure.close()
     (directory / "nginx.conf").write_text(f"""
         daemon off; master_process off; pid {directory}/pid; error_log stderr warn;
         events {{}}
@@ -49,6 +50,11 @@ def nginx(program, tmp_path_factory):
             fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
             gzip on; gzip_types text/plain; gzip_min_length 1; gzip_proxied any;
             server {{ listen 127.0.0.1:{port}; root {directory}/www; }}
+            server {{
+                listen 127.0.0.1:{tls_port} ssl; root {directory}/www; client_max_body_size 0;
+                ssl_certificate {certificates.cert}; ssl_certificate_key {certificates.key};
+                location = /host {{ return 200 $http_host; }}
+            }}
         }}""")
 
     def start():
@@ -57,6 +63,7 @@ def nginx(program, tmp_path_factory):
         return child
 
     server = start()
+    server.tls_port = tls_port
     server.port, server.directory, server.start_again = port, directory, start
     yield server
     server.kill()
@@ -186,6 +193,24 @@ def test_events_pass_at_once(bridge, site):
             assert http.read_piece(reply) == f"data: {word}\n\n".encode()
         exchange(bridge.address("clear"), "POST", "/events", body=b"end")
         assert http.read_piece(reply) == b""
+
+
+# TLS to the back-end.
+
+def test_a_site_behind_tls(start_bridge, make_config, program, nginx, certificates):
+    backend = {"protocol": "http", "endpoints": [f"localhost:{nginx.tls_port}"], "tls": {"caFile": certificates.ca}}
+    bridge = start_bridge(make_config([
+        {"match": {"path": "/host"}, "backend": backend, "http": {"host": "backend"}},
+        {"match": {"path": "/untrusted"}, "backend": f"https://localhost:{nginx.tls_port}"},
+        {"backend": backend}]))
+    assert curl(program, bridge.url("clear", "/large.bin")) == (nginx.directory / "www" / "large.bin").read_bytes()
+    assert exchange(bridge.address("clear"), "GET", "/host").body == b"localhost:%d" % nginx.tls_port
+    refused = exchange(bridge.address("clear"), "GET", "/untrusted")
+    assert refused.status == 502 and b"TLS" in refused.body, refused.body
+    with Http1(bridge.address("clear")) as http:
+        for _ in range(20):
+            http.send_head("GET", "/small.txt", [])
+            assert http.read_reply().status == 200
 
 
 # Loads.

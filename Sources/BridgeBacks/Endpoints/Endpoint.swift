@@ -8,8 +8,16 @@ import BridgePolicy
 /// known of it as long as the name stands for it.
 final class Endpoint {
     let address: Address
+    /// What it is called in the configuration: the name that the address stands for, or the address.
+    let host: String
     /// As people write it.
     let text: String
+    /// What a request to it names as its host: what it is called in the configuration, with the port.
+    var authority: String {
+        switch address {
+        case .host(_, let port): Dialer.text(.host(host, port: port))
+        }
+    }
     /// Its connections, of a gRPC back-end.
     var pool: GRPCConnector?
     /// Connections that wait for a request, of an HTTP back-end; the one used last is at the end.
@@ -22,8 +30,10 @@ final class Endpoint {
     /// Its place in the set; changes when the addresses do.
     var index = 0
 
-    init(_ address: Address, _ check: HealthCheck?) {
+    /// - Parameter host: nil: the address's own.
+    init(_ address: Address, host: String? = nil, _ check: HealthCheck?) {
         self.address = address
+        self.host = host ?? address.host
         text = Dialer.text(address)
         health = HealthTracker(
             healthyThreshold: check?.healthyThreshold ?? 1, unhealthyThreshold: check?.unhealthyThreshold ?? 1)

@@ -74,8 +74,8 @@ final class HTTPBackLeg: BackLeg {
         self.connection = connection
         address = connection.endpoint.text
         phase = .asked
-        let host = exchange.route.config.http.host == .backend ? connection.endpoint.text : nil
-        connection.begin(self, exchange.request, host: host)
+        let isOwnHost = exchange.route.config.http.host == .backend
+        connection.begin(self, exchange.request, host: isOwnHost ? connection.endpoint.authority : nil)
         if !connection.isReused, !repetition.isSecond { repetition.stopKeeping() }
         guard repetition.isSecond else { return exchange.backReady() }
         connection.write(repetition.kept)

@@ -20,15 +20,13 @@ public final class HTTPConnector: BackConnector {
     private var isShutDown = false
 
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public convenience init(backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil) {
-        self.init(backend: backend, worker: worker, breaker: breaker, openChannel: nil)
-    }
-
-    package init(backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, openChannel: ChannelOpener?) {
+    /// - Parameter tls: shared by all workers; nil: in clear text.
+    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil) {
         self.breaker = breaker
-        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
+        dialer = Dialer(
+            backend: backend, worker: worker, tls: tls?.connections, notes: tls.map { _ in TLSNotes() })
         endpoints = EndpointSet(backend, worker)
-        checks = HealthChecks.begin(endpoints) { endpoint, check, _ in SocketProbe(endpoint.address, check) }
+        checks = HealthChecks.begin(endpoints, tls?.checks)
         endpoints.onRemoved = { [unowned self] in removed($0) }
     }
 
@@ -40,11 +38,10 @@ public final class HTTPConnector: BackConnector {
         if let failure = endpoints.healthFailure { return done(failure) }
         endpoints.whenResolved { [self] failure in
             guard failure == nil, let endpoint = endpoints.pick(key: nil) else { return done(failure) }
-            dialer.connect(to: endpoint.address, nodelay: true, handler: IgnoringHandler()) { result in
+            let probe = TCPProbe(dialer, done)
+            dialer.connect(to: endpoint, nodelay: true, handler: probe) { result in
                 switch result {
-                case .success(let channel):
-                    channel.close(promise: nil)
-                    done(nil)
+                case .success(let channel): probe.connected(channel, endpoint.text)
                 case .failure(let failure): done(failure)
                 }
             }
@@ -99,12 +96,12 @@ public final class HTTPConnector: BackConnector {
             return leg.refused(Self.overloaded(full))
         }
         let connection = HTTPBackConnection(endpoint, self)
-        dialer.connect(to: endpoint.address, nodelay: true, handler: connection) { [self, breaker] result in
+        dialer.connect(to: endpoint, nodelay: true, handler: connection) { [self, breaker] result in
             breaker?.leave(.pendingRequest)
             switch result {
             case .success(let channel):
                 if let breaker { channel.closeFuture.assumeIsolated().whenComplete { _ in breaker.leave(.connection) } }
-                connection.opened(channel, isClear: true)
+                connection.opened(channel, isClear: dialer.isClear)
                 if leg.isWaiting { leg.assigned(connection) } else { release(connection, nil) }
             case .failure(let failure):
                 breaker?.leave(.connection)

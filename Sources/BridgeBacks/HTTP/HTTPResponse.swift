@@ -57,12 +57,10 @@ enum HTTPResponse {
         case _ where isBroken(error):
             kind = .protocolViolation
             reason = "the answer breaks HTTP/1.1: \(error)"
-        case let error as IOError:
-            kind = .connectionLost
-            reason = Errno.text(error)
         case _:
-            kind = .connectionLost
-            reason = String(describing: error)
+            var failure = Dialer.lost(error, address)
+            if failure.phase == .body { failure.phase = phase }
+            return failure
         }
         return Failure(kind, .back, phase, reason, address: address)
     }
