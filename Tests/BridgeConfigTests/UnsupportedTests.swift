@@ -62,12 +62,6 @@ struct UnsupportedTests {
 
     static let backends: [Case] = [
         Case(
-            #""protocol": "websocket", "endpoints": ["a:1"]"#,
-            #"""
-            f:4:13: backends.b.protocol: "websocket" is not supported yet
-              Supported: "grpc", "tcp", "udp", "http".
-            """#),
-        Case(
             #""protocol": "http", "endpoints": ["unix:/x"]"#,
             #"""
             f:4:35: backends.b.endpoints[0]: "unix:/x" is not supported yet
@@ -88,22 +82,10 @@ struct UnsupportedTests {
 
     static let routes: [Case] = [
         Case(
-            #""backend": "ws://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, http://, https://.
-            """#),
-        Case(
-            #""backend": "wss://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, http://, https://.
-            """#),
-        Case(
             #""backend": "unix:/run/x""#,
             #"""
             f:6:12: routes[0].backend: "unix:/run/x" is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, http://, https://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://, http://, https://.
             """#),
         Case(
             #""backend": "b", "match": {"serverNames": ["a"]}"#,

@@ -101,7 +101,7 @@ struct HTTP1RequestWriterTests {
         _ client: String, _ host: String, isTLS: Bool = true, keeping request: KeyValuePairs<String, String>?
     ) -> [String] {
         var fields = FieldBlock()
-        ForwardedFields(client: client, host: host.utf8, isTLS: isTLS)
+        ForwardedClient(client: client, host: host.utf8, isTLS: isTLS)
             .append(to: &fields, keeping: request.map { FieldBlock($0) })
         return fields.pairs.map { "\($0.name): \($0.value)" }
     }

@@ -21,7 +21,7 @@ enum HTTPFields {
         if isExpectingContinue(head) { fields.append("expect", "100-continue") }
         // A back-end that has trailers sends them to who takes them (RFC 9110 §6.5.1).
         if FieldTokens.contains(head.fields, "te", token: "trailers") { fields.append("te", "trailers") }
-        let ours = ForwardedFields(
+        let ours = ForwardedClient(
             client: head.connection.client, host: authority, isTLS: head.connection.isTLS)
         switch forwarded {
         case .append: ours.append(to: &fields, keeping: head.fields)

@@ -33,7 +33,7 @@ enum HTTP1Fields {
             }
             target = rest[end...].hasPrefix("/") ? String(rest[end...]) : "/" + rest[end...]
         }
-        guard HTTP1Target.isAuthority(Array(authority.utf8)[...]) else {
+        guard HTTP1Target.isAuthority(authority.utf8) else {
             return .failure(BadRequest(reason: "The Host field is not a host and a port."))
         }
         var fields = FieldBlock()

@@ -79,7 +79,7 @@ final class WorkerState {
         case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
         case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter, breaker: breaker)
         case .http: HTTPConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
-        case .websocket: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
+        case .websocket: WebSocketConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
         }
     }
 

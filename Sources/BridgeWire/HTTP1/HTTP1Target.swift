@@ -14,7 +14,8 @@ public enum HTTP1Target {
     }
 
     /// RFC 3986 §3.2.2 and §3.2.3: a host and a port; user information is not among it.
-    public static func isAuthority(_ bytes: ArraySlice<UInt8>) -> Bool {
+    @inlinable
+    public static func isAuthority(_ bytes: some Sequence<UInt8>) -> Bool {
         bytes.allSatisfy { byte in
             switch byte {
             case 0x30...0x3A, 0x41...0x5A, 0x61...0x7A, 0x5B, 0x5D: true  // 0-9 : A-Z a-z [ ]

@@ -6,7 +6,7 @@
 /// Anybody may send such fields, so what came with the request is a claim. In the lists (`Forwarded`, `X-Forwarded-For`)
 /// the last element is the bridge's own; the fields with one value (`X-Forwarded-Proto`, `X-Forwarded-Host`) are always
 /// the bridge's.
-public struct ForwardedFields {
+public struct ForwardedClient {
     /// The client's address, without a port.
     private let client: String
     private let host: [UInt8]
