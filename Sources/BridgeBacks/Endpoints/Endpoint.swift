@@ -16,6 +16,7 @@ final class Endpoint {
     var authority: String {
         switch address {
         case .host(_, let port): Dialer.text(.host(host, port: port))
+        case .unix: host
         }
     }
     /// Its connections, of a gRPC back-end.
