@@ -20,6 +20,7 @@ final class HTTP2FrontStream {
     private let method: RequestHead.Method
     private var isTunnel = false
     private var lingerTimer: WheelTimer?
+    private var trailers: FieldBlock?
 
     init(_ stream: HTTP2Stream, connection: HTTP2Connection, _ method: RequestHead.Method) {
         self.stream = stream
@@ -31,6 +32,8 @@ final class HTTP2FrontStream {
 extension HTTP2FrontStream: HTTPFrontStream {
     /// The stream's own queue is the bound: a connection that is full leaves it waiting.
     var isWritable: Bool { stream.isWritable }
+
+    func inform(_ fields: FieldBlock) { stream.inform(fields) }
 
     /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
     func respond(_ fields: FieldBlock, endStream: Bool) {
@@ -60,7 +63,10 @@ extension HTTP2FrontStream: HTTPFrontStream {
 }
 
 extension HTTP2FrontStream: HTTP2StreamDelegate {
-    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {}
+    /// Trailers; those that are too large are as good as none.
+    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
+        if !isTooLarge { trailers = fields }
+    }
 
     func http2Body(_ bytes: ByteBuffer) {
         guard let handler else { return stream.consume(bytes.readableBytes) }
@@ -69,7 +75,7 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
 
     func http2Ended() {
         // There is nothing to tunnel from a client that has ended its side before the tunnel was there.
-        guard method == .connect, !isTunnel, let handler else { return self.handler?.requestEnded(nil) ?? () }
+        guard method == .connect, !isTunnel, let handler else { return self.handler?.requestEnded(trailers) ?? () }
         self.handler = nil
         stream.reset(.cancel)
         handler.requestAborted("the client ended its side of the tunnel before it was open")
