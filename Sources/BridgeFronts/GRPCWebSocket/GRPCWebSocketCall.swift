@@ -90,6 +90,9 @@ final class GRPCWebSocketCall {
 extension GRPCWebSocketCall: HTTPFrontStream {
     var isWritable: Bool { session?.isWritable ?? true }
 
+    /// Calls have one head; gRPC knows no informational ones.
+    func inform(_ fields: FieldBlock) {}
+
     func respond(_ fields: FieldBlock, endStream: Bool) {
         guard let session, !isHeadSent else { return }
         isHeadSent = true

@@ -84,6 +84,8 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
     func http2Writable() { handler?.responseWritable() }
 
     func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
+        // Whoever hears of it ends the stream once more: there is nothing left to linger for.
+        isTunnel = false
         lingerTimer?.cancel()
         if let handler {
             self.handler = nil
