@@ -12,18 +12,6 @@ struct UnsupportedTests {
               Supported: "h2", "http/1.1".
             """#),
         Case(
-            #""address": "a:0", "proxyProtocol": {"accept": true}"#,
-            #"""
-            f:2:19: listeners.l.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
-            #""address": "a:0", "proxyProtocol": {"accept": false, "trustedProxies": ["10.0.0.0/8"]}"#,
-            #"""
-            f:2:19: listeners.l.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
             #""address": "a:0", "limits": {"maxConnectionsPerClient": 5}"#,
             #"""
             f:2:30: listeners.l.limits.maxConnectionsPerClient: not supported yet
@@ -60,13 +48,7 @@ struct UnsupportedTests {
             #"""
             f:4:13: backends.b.protocol: "http" is not supported yet
               Supported: "grpc", "tcp", "udp", "websocket".
-            """#),
-        Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "proxyProtocol": "v1""#,
-            #"""
-            f:4:43: backends.b.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
+            """#)
     ]
 
     @Test(arguments: backends)

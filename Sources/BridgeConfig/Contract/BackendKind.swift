@@ -46,7 +46,12 @@ extension Kind where Value == Backend {
                     at: o.value.path.key("healthCheck").key("type"), "only grpc back-ends are asked by gRPC",
                     hint: #"Write "tcp" or "http"."#)
             }
-            o.later("proxyProtocol")
+            backend.proxyProtocol = o.optional("proxyProtocol", as: .word())
+            if let kind, kind == .grpc || kind == .udp, backend.proxyProtocol != nil {
+                o.refuse(
+                    "proxyProtocol", "\(kind.rawValue) back-ends take no PROXY header",
+                    hint: kind == .grpc ? "Calls of many clients share a connection." : "UDP has no connections.")
+            }
             return kind == nil || endpoints == nil ? nil : backend
         }
     }
