@@ -42,39 +42,7 @@ struct UnsupportedTests {
         #expect(complaints(document(listener: wrong.text)).joined(separator: "\n") == wrong.problems)
     }
 
-    static let backends: [Case] = [
-        Case(
-            #""protocol": "http", "endpoints": ["a:1"]"#,
-            #"""
-            f:4:13: backends.b.protocol: "http" is not supported yet
-              Supported: "grpc", "tcp", "udp", "websocket".
-            """#)
-    ]
-
-    @Test(arguments: backends)
-    func unbuiltThingsOfBackEndsAreRefusedByName(_ wrong: Case) {
-        #expect(complaints(document(backend: wrong.text)).joined(separator: "\n") == wrong.problems)
-    }
-
     static let routes: [Case] = [
-        Case(
-            #""backend": "http://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
-            """#),
-        Case(
-            #""backend": "https://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
-            """#),
-        Case(
-            #""backend": "b", "match": {"protocol": "http"}"#,
-            #"""
-            f:6:39: routes[0].match.protocol: "http" is not supported yet
-              Supported: "grpc-web", "grpc", "websocket".
-            """#),
         Case(
             #""backend": "b", "match": {"serverNames": ["a"]}"#,
             #"""
