@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeWire
+import NIOCore
 
 /// A request's head, the same for HTTP/1.1 and HTTP/2: pseudo-header fields first, names in lower case.
 ///
@@ -71,14 +72,23 @@ public final class ConnectionInfo: Sendable {
     public let isTLS: Bool
     /// The client's IP address, without a port.
     public let client: String
+    /// The client's address and the one that it connected to, as the PROXY protocol passes them on; nil where there
+    /// are none.
+    public let source: SocketAddress?
+    public let destination: SocketAddress?
     /// The listener's limits, for protocols that carry requests within a request.
     public let maxHeaderBytes: Int
     public let maxConcurrentStreams: Int
 
-    public init(listener: String, isTLS: Bool, client: String, limits: ListenerLimits = ListenerLimits()) {
+    public init(
+        listener: String, isTLS: Bool, client: String, source: SocketAddress? = nil, destination: SocketAddress? = nil,
+        limits: ListenerLimits = ListenerLimits()
+    ) {
         self.listener = listener
         self.isTLS = isTLS
         self.client = client
+        self.source = source
+        self.destination = destination
         maxHeaderBytes = limits.maxHeaderBytes
         maxConcurrentStreams = limits.maxConcurrentStreams
     }
