@@ -240,7 +240,7 @@ final class SSESession {
 }
 
 extension SSESession: FrontLeg {
-    var isWritable: Bool { ring.hasRoom(isAttached: client != nil) }
+    var isWritable: Bool { ring.hasRoom }
 
     func backOpened(_ head: FieldBlock?) {
         guard phase == .opening else { return }

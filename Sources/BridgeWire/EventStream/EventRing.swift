@@ -4,7 +4,7 @@
 import NIOCore
 
 /// Events in order, numbered from 1. What was sent is kept up to a bound, for a client whose connection broke before it
-/// had it; nothing that was not sent is ever dropped.
+/// had it; what was not sent is never dropped, and no more of it is asked for above the same bound.
 public struct EventRing {
     private var entries = CircularBuffer<ByteBuffer>()
     /// The number of the first entry.
@@ -25,10 +25,7 @@ public struct EventRing {
     public var isAllSent: Bool { sent == last }
 
     /// Whether more is to be asked for.
-    ///
-    /// - Parameter isAttached: a client is there. Without one nothing is dropped to make room: what was sent last may not
-    ///   have arrived.
-    public func hasRoom(isAttached: Bool) -> Bool { (isAttached ? unsentBytes : byteCount) < limit }
+    public var hasRoom: Bool { unsentBytes < limit }
 
     public mutating func append(_ event: ByteBuffer) {
         entries.append(event)
@@ -42,7 +39,7 @@ public struct EventRing {
         let event = entries[entries.index(entries.startIndex, offsetBy: sent + 1 - first)]
         sent += 1
         unsentBytes -= event.readableBytes
-        while byteCount > limit, first <= sent, let old = entries.popFirst() {
+        while byteCount - unsentBytes > limit, first <= sent, let old = entries.popFirst() {
             byteCount -= old.readableBytes
             first += 1
         }
