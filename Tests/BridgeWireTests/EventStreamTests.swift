@@ -110,7 +110,7 @@ struct EventStreamTests {
     @Test func anyOrderOfSendingAndComingBackLosesNothingWithinTheBound() {
         var random = SeededRandom(seed: 7)
         var ring = EventRing(limit: 500)
-        var client = 0
+        var (client, had) = (0, 0)
         for _ in 0..<5000 {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<5: if ring.hasRoom { ring.append(Self.event(ring.next)) }
@@ -119,8 +119,8 @@ struct EventStreamTests {
                 client += 1
                 #expect(event == Self.event(client))
             default:
-                // Up to ten events of ten bytes were on their way.
-                let had = max(0, client - Int.random(in: 0...10, using: &random))
+                // Up to ten events were on their way; what the client has had before, it has.
+                had = Int.random(in: max(had, client - 10)...client, using: &random)
                 #expect(ring.resume(after: had) == 0)
                 client = had
             }
