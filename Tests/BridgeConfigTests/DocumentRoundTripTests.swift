@@ -211,6 +211,10 @@ private struct RandomDocument {
         route.udp.queueDatagrams = 1 + number(999_999)
         route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
         if !isGRPC, flag() { route.reconnect = reconnect() }
+        route.websocket.compression = self.one(of: [.off, .on])
+        if backend.protocol == .websocket, route.reconnect?.policy.mode ?? .close == .close, flag() {
+            route.websocket.compression = .passthrough
+        }
         return route
     }
 

@@ -32,6 +32,7 @@ final class WebSocketBackLeg: BackLeg {
     var isDirty = false
     /// The client's message has begun and not ended.
     var isInMessage = false
+    private(set) var deflater: WebSocketDeflater?
     /// The dial that is under way.
     var opening: WebSocketOpening?
     /// What is received is not limited: nothing is kept of it.
@@ -41,6 +42,8 @@ final class WebSocketBackLeg: BackLeg {
     private var pinger: WebSocketPinger?
     private var lingerTimer: WheelTimer?
     private var isWaitingForTake = false
+    /// What is in the decoder waits until the client's side has taken what was inflated before.
+    private var isPaused = false
     private var isInRead = false
     private(set) var address: String?
 
@@ -96,7 +99,14 @@ final class WebSocketBackLeg: BackLeg {
     func taken() {
         guard isWaitingForTake else { return }
         isWaitingForTake = false
-        if !isInRead { channel?.read() }
+        if isPaused {
+            isPaused = false
+            let isNested = isInRead
+            isInRead = true
+            decode()
+            isInRead = isNested
+        }
+        if !isInRead, !isWaitingForTake { channel?.read() }
     }
 
     /// Whole messages that were not written, for another session. One that has begun goes no further: the new session
@@ -137,6 +147,8 @@ final class WebSocketBackLeg: BackLeg {
     private func start(_ channel: any Channel, _ exchange: Exchange, _ opened: WebSocketClientHandshake.Opened) {
         self.channel = channel
         phase = .open
+        decoder.use(opened.compression)
+        deflater = opened.compression.deflater(.client)
         if exchange.keepsUnwritten {
             writer = ExactWriter(
                 channel, worker: worker, isClear: connector.dialer.isClear, isMidMessage: false
@@ -174,8 +186,16 @@ final class WebSocketBackLeg: BackLeg {
         guard phase == .open || phase == .ending else { return }
         pinger?.heard()
         decoder.append(bytes)
+        if !isPaused { decode() }
+    }
+
+    private func decode() {
         do throws(WebSocketViolation) {
-            while phase == .open || phase == .ending, let event = try decoder.next() { received(event) }
+            while phase == .open || phase == .ending, let event = try decoder.next() {
+                received(event)
+                // A little on the wire may be much in memory: the next is made once there is somebody to take it.
+                if decoder.isInflating, isWaitingForTake { return isPaused = true }
+            }
         } catch {
             violated(error)
         }
@@ -188,6 +208,7 @@ final class WebSocketBackLeg: BackLeg {
             isWaitingForTake = true
             var flags: BodyFlags = endsMessage ? .endsMessage : []
             if kind == .text { flags.insert(.text) }
+            if decoder.isMessageCompressed, !decoder.isInflating { flags.insert(.compressed) }
             exchange?.backBody(bytes, flags)
         case .ping(let payload):
             // A back-end that does not read its pongs gets no more of them.

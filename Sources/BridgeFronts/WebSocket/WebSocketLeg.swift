@@ -47,7 +47,12 @@ final class WebSocketLeg {
     var isInAnswer = false
     /// The client was told that its back-end is away.
     var isToldOfLoss = false
+    /// What the client offered for compression and is granted, where the bridge does it.
+    let extensionAnswer: WebSocketExtensionOffer?
+    private(set) var deflater: WebSocketDeflater?
     private var decoder: WebSocketDecoder
+    /// What is in the decoder waits until the back-end's side has taken what was inflated before.
+    private var isPaused = false
     private var message = ByteBuffer()
     var exchange: Exchange!
     var phase = Phase.asking
@@ -60,7 +65,9 @@ final class WebSocketLeg {
     var closeAnswer = WebSocketClose(nil)
     var failure: Failure?
 
-    init(_ request: FrontRequest, accept: String, subprotocol: String?) {
+    typealias Deflate = (parameters: WebSocketDeflateParameters, answer: WebSocketExtensionOffer)
+
+    init(_ request: FrontRequest, accept: String, subprotocol: String?, deflate: Deflate? = nil) {
         self.request = request
         self.accept = accept
         self.subprotocol = subprotocol
@@ -78,6 +85,14 @@ final class WebSocketLeg {
             carriage == .datagrams
             ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
         decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
+        extensionAnswer = deflate?.answer
+        if let deflate { use(.deflate(deflate.parameters)) }
+    }
+
+    /// Before the first frame.
+    func use(_ compression: WebSocketCompression) {
+        decoder.use(compression)
+        deflater = compression.deflater(.server)
     }
 
     func start() {
@@ -94,10 +109,22 @@ final class WebSocketLeg {
 
     private func decode() {
         do throws(WebSocketViolation) {
-            while phase == .open || phase == .closing, let event = try decoder.next() { received(event) }
+            while phase == .open || phase == .closing, let event = try decoder.next() {
+                received(event)
+                // A little on the wire may be much in memory: the next is made once there is somebody to take it.
+                if decoder.isInflating, hasUntakenData, !exchange.isOver { return isPaused = true }
+            }
         } catch {
             violated(error)
         }
+    }
+
+    /// - Returns: whether all that has come was decoded.
+    func decodeRest() -> Bool {
+        guard isPaused else { return true }
+        isPaused = false
+        decode()
+        return !isPaused
     }
 
     private func received(_ event: WebSocketEvent) {
@@ -107,7 +134,7 @@ final class WebSocketLeg {
             switch carriage {
             case .stream: forward(bytes, end)
             case .datagrams: collect(bytes, endsMessage)
-            case .messages: forward(bytes, kind == .text ? end.union(.text) : end)
+            case .messages: forward(bytes, end.union(Self.flags(kind, isPassedThrough: isPassedThrough)))
             }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
@@ -119,6 +146,14 @@ final class WebSocketLeg {
         case .close(let code, let reason):
             clientClosed(WebSocketClose(code, reason))
         }
+    }
+
+    private var isPassedThrough: Bool { decoder.isMessageCompressed && !decoder.isInflating }
+
+    private static func flags(_ kind: WebSocketMessageKind, isPassedThrough: Bool) -> BodyFlags {
+        var flags: BodyFlags = kind == .text ? .text : []
+        if isPassedThrough { flags.insert(.compressed) }
+        return flags
     }
 
     /// One message is one datagram.
@@ -164,11 +199,11 @@ final class WebSocketLeg {
 
     // MARK: Sending
 
-    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, fin: Bool = true) {
+    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, fin: Bool = true, isMarked: Bool = false) {
         let worker = request.worker
         worker.scratch.clear()
         WebSocketEncoder.writeHeader(
-            opcode: opcode, fin: fin, payloadLength: payload.readableBytes, into: &worker.scratch)
+            opcode: opcode, fin: fin, isMarked: isMarked, payloadLength: payload.readableBytes, into: &worker.scratch)
         stream.write(worker.scratch)
         stream.write(payload)
     }
@@ -187,7 +222,7 @@ extension WebSocketLeg: HTTPFrontHandler {
         guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         decoder.append(bytes)
-        decode()
+        if !isPaused { decode() }
         // Control frames alone, or no one left to take anything: nobody else would let more in.
         if !hasUntakenData { taken() } else { letInIfOver() }
     }
