@@ -78,7 +78,9 @@ extension WebSocketBackLeg {
     }
 
     func writerProgressed() {
-        if writer?.isWritable == true { exchange?.backWritable() }
+        guard let writer else { return }
+        if phase == .lingering, writer.isEmpty { return allWritten() }
+        if writer.isWritable { exchange?.backWritable() }
     }
 
     private func markDirty() {

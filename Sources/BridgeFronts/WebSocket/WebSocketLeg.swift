@@ -54,6 +54,8 @@ final class WebSocketLeg {
     /// What is in the decoder waits until the back-end's side has taken what was inflated before.
     private var isPaused = false
     private var message = ByteBuffer()
+    private var gatherer = WebSocketGatherer()
+    private var kind = WebSocketMessageKind.binary
     var exchange: Exchange!
     var phase = Phase.asking
     /// Bytes on the wire that were not let in again yet, and whether the back-end's side will say when.
@@ -114,6 +116,7 @@ final class WebSocketLeg {
                 // A little on the wire may be much in memory: the next is made once there is somebody to take it.
                 if decoder.isInflating, hasUntakenData, !exchange.isOver { return isPaused = true }
             }
+            forwardHeld()
         } catch {
             violated(error)
         }
@@ -134,7 +137,9 @@ final class WebSocketLeg {
             switch carriage {
             case .stream: forward(bytes, end)
             case .datagrams: collect(bytes, endsMessage)
-            case .messages: forward(bytes, end.union(Self.flags(kind, isPassedThrough: isPassedThrough)))
+            case .messages:
+                self.kind = kind
+                if let piece = gatherer.add(bytes, endsMessage: endsMessage) { forward(piece, end.union(kindFlags)) }
             }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
@@ -144,16 +149,21 @@ final class WebSocketLeg {
             // A datagram session ends when no datagram comes, however lively the client's connection is.
             if carriage != .datagrams { exchange.noteActivity() }
         case .close(let code, let reason):
+            forwardHeld()
             clientClosed(WebSocketClose(code, reason))
         }
     }
 
-    private var isPassedThrough: Bool { decoder.isMessageCompressed && !decoder.isInflating }
-
-    private static func flags(_ kind: WebSocketMessageKind, isPassedThrough: Bool) -> BodyFlags {
+    /// Of the message that is under way.
+    private var kindFlags: BodyFlags {
         var flags: BodyFlags = kind == .text ? .text : []
-        if isPassedThrough { flags.insert(.compressed) }
+        if decoder.isMessageCompressed, !decoder.isInflating { flags.insert(.compressed) }
         return flags
+    }
+
+    /// The beginning of a message of which no more has come goes on as well.
+    private func forwardHeld() {
+        if let piece = gatherer.takeHeld() { forward(piece, kindFlags) }
     }
 
     /// One message is one datagram.
