@@ -66,6 +66,7 @@ import Testing
                 x-forwarded-for: 203.0.113.1, 198.51.100.7\r
                 x-forwarded-proto: https\r
                 x-forwarded-host: example.com:8443\r
+                forwarded: for=198.51.100.7;host="example.com:8443";proto=https\r
                 \r\n
                 """)
     }

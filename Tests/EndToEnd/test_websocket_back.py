@@ -130,6 +130,7 @@ def test_the_back_end_sees_the_clients_own_request(start, listener, scheme):
     assert back.header("x-forwarded-for") == "203.0.113.9, 127.0.0.1"
     assert back.header("x-forwarded-proto") == scheme
     assert back.header("x-forwarded-host") == "chat.example:8443"
+    assert back.header("forwarded") == f'for=127.0.0.1;host="chat.example:8443";proto={scheme}'
     assert back.header("upgrade") == "websocket" and back.header("connection") == "Upgrade"
     assert back.header("sec-websocket-version") == "13"
     assert len(back.header("sec-websocket-key")) == 24

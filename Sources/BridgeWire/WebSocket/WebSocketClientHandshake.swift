@@ -75,7 +75,7 @@ public struct WebSocketClientHandshake {
     private static let ownNames: FieldNames = [
         "host", "cookie", "content-length", "expect", "http2-settings", "sec-websocket-key", "sec-websocket-version",
         "sec-websocket-protocol", "sec-websocket-extensions", "sec-websocket-accept",
-        "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
     ]
 
     /// The request of the client as the back-end gets it: path, query and end-to-end fields as they came, Host included.
@@ -103,7 +103,8 @@ public struct WebSocketClientHandshake {
         // RFC 9113 §8.2.3: HTTP/2 may cut Cookie into several fields; HTTP/1.1 wants one.
         let cookies = request.pairs.filter { $0.name == "cookie" }.map(\.value)
         if !cookies.isEmpty { fields.append("cookie", cookies.joined(separator: "; ").utf8) }
-        ForwardedFields.append(to: &fields, request: request, client: client)
+        let isTLS = request.first(":scheme")?.elementsEqual("https".utf8) == true
+        ForwardedClient(client: client, host: authority, isTLS: isTLS).append(to: &fields, keeping: request)
         HTTPRequestWriter.write(fields, into: &buffer)
         buffer.writeStaticString("\r\n")
         return buffer
