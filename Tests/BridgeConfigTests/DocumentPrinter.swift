@@ -45,6 +45,11 @@ enum DocumentPrinter {
                 "maxConcurrentStreams": "\(listener.limits.maxConcurrentStreams)",
             ]),
         ]
+        let proxies = listener.proxyProtocol
+        keys["proxyProtocol"] = object([
+            "accept": "\(proxies.accept)",
+            "trustedProxies": list(proxies.trustedProxies.map { quoted($0.description) }),
+        ])
         if listener.address.isUnix { keys["socketMode"] = Kind<UInt32>.fileMode.show?(listener.socketMode) }
         if let tls = listener.tls {
             var tlsKeys = [
@@ -83,6 +88,7 @@ enum DocumentPrinter {
                 "verify": "\(tls.verify)",
             ])
         }
+        keys["proxyProtocol"] = optional(backend.proxyProtocol?.rawValue)
         keys["healthCheck"] = backend.healthCheck.map(print)
         keys["outlierDetection"] = backend.outlierDetection.map { outlier in
             object([
@@ -173,6 +179,12 @@ enum DocumentPrinter {
                 "idle": timer(route.udp.idle), "maxDatagramBytes": SizeText.json(route.udp.maxDatagramBytes),
                 "maxSessions": "\(route.udp.maxSessions)", "maxSessionsPerClient": "\(route.udp.maxSessionsPerClient)",
                 "queueDatagrams": "\(route.udp.queueDatagrams)", "overflow": quoted(route.udp.overflow.rawValue),
+            ]),
+            "sse": object([
+                "data": quoted(route.sse.data.rawValue), "keepAlive": timer(route.sse.keepAlive),
+                "retry": print(route.sse.retry), "resume": print(route.sse.resume),
+                "replayBytes": SizeText.json(route.sse.replayBytes),
+                "maxMessageBytes": SizeText.json(route.sse.maxMessageBytes), "maxSessions": "\(route.sse.maxSessions)",
             ]),
             "http": object([
                 "forwarded": quoted(route.http.forwarded.rawValue), "host": quoted(route.http.host.rawValue),

@@ -56,6 +56,10 @@ private struct RandomDocument {
             listener.address = .unix("/run/l\(index)")
             listener.socketMode = UInt32(number(0o777))
         }
+        if flag(), let range = try? AddressRange.parse(one(of: ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"])) {
+            listener.proxyProtocol.accept = true
+            listener.proxyProtocol.trustedProxies = [range]
+        }
         listener.protocols = one(of: [[.http2], [.http1], [.http1, .http2], [.http2, .http1]])
         listener.limits.maxConnections = 1 + number(1_000_000)
         listener.limits.maxHeaderBytes = 1024 + number(100_000)
@@ -87,6 +91,7 @@ private struct RandomDocument {
             tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil
             backend.tls = tls
         }
+        if kind == .tcp || kind == .websocket, flag() { backend.proxyProtocol = one(of: [.v1, .v2]) }
         backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
         backend.handshakeTimeout = duration() ?? .seconds(1)
@@ -176,7 +181,9 @@ private struct RandomDocument {
         let fronts: [[FrontProtocolName]] =
             isGRPC
             ? [[.grpcWeb], [.grpc], [.grpc, .grpcWeb], [.grpcWeb, .grpc]]
-            : backend.protocol == .http ? [[.http]] : [[.websocket]]
+            : backend.protocol == .http
+                ? [[.http]]
+                : backend.protocol == .websocket ? [[.websocket]] : [[.websocket], [.sse], [.websocket, .sse]]
         var match = Match(protocols: one(of: fronts))
         match.listener = flag() ? one(of: document.listeners.map(\.name)) : nil
         match.host = one(of: [nil, .exact("a.b"), .suffix(".b"), .exact("[::1]")])
@@ -217,6 +224,13 @@ private struct RandomDocument {
         route.udp.maxSessionsPerClient = 1 + number(999_999)
         route.udp.queueDatagrams = 1 + number(999_999)
         route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
+        route.sse.data = self.one(of: SSEOptions.Data.allCases)
+        route.sse.keepAlive = duration()
+        route.sse.retry = duration() ?? .seconds(1)
+        route.sse.resume = duration() ?? .seconds(1)
+        route.sse.replayBytes = 1024 + number(1_000_000)
+        route.sse.maxMessageBytes = 1 + number(1_000_000)
+        route.sse.maxSessions = 1 + number(999_999)
         route.http.forwarded = self.one(of: HTTPOptions.Forwarded.allCases)
         route.http.host = self.one(of: HTTPOptions.Host.allCases)
         if [.tcp, .udp, .websocket].contains(backend.protocol), flag() { route.reconnect = reconnect() }
