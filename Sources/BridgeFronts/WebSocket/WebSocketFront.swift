@@ -25,7 +25,10 @@ public enum WebSocketFront: FrontProtocol {
         // A WebSocket back-end chooses by itself.
         let isOurs = request.route.config.backend.protocol != .websocket
         let subprotocol = isOurs ? known.first { offered.contains($0) } : nil
-        WebSocketLeg(request, upgrade, subprotocol: subprotocol).start()
+        let deflate =
+            request.route.config.websocket.compression == .on
+            ? WebSocketDeflateParameters.accept(upgrade.extensions) : nil
+        WebSocketLeg(request, upgrade, subprotocol: subprotocol, deflate: deflate).start()
     }
 
     /// Checks an opening handshake, and the page that it comes from. What is wrong is answered.
