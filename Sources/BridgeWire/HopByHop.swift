@@ -31,7 +31,7 @@ public enum HopByHop {
             guard isEndToEnd(name, except: names) else { return false }
             return named.isEmpty || !named.contains(String(decoding: name, as: UTF8.self))
         } body: {
-            target.append(run: $0, fields: $1)
+            target.append(run: $0, fields: $1, lengths: source.lengths)
         }
     }
 

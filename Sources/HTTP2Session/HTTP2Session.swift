@@ -21,7 +21,9 @@ public final class HTTP2Session {
     let options: HTTP2Options
     let buffers: HTTP2Buffers
     var session: OpaquePointer!
-    unowned(unsafe) var first: HTTP2Stream?
+    var first: Unmanaged<HTTP2Stream>?
+    /// Streams that have left during a callback.
+    var retired: [Unmanaged<HTTP2Stream>] = []
     /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
     var fields = FieldBlock()
     var fieldsAreTooLarge = false
@@ -33,7 +35,7 @@ public final class HTTP2Session {
     /// How many bytes ``output`` may hold before it is full, and whether it was.
     var outputLimit = 0
     var isOutputFull = false
-    private var isBusy = false
+    private(set) var isBusy = false
     private(set) var isConnectionLost = false
 
     /// - Parameter buffers: those of the event loop, where many sessions share them.
@@ -46,10 +48,12 @@ public final class HTTP2Session {
     }
 
     deinit {
-        while let stream = first {
+        isBusy = false
+        while let stream = first?.takeUnretainedValue() {
             stream.isClosed = true
             unlink(stream)
         }
+        releaseRetired()
         nghttp2_session_del(session)
     }
 
@@ -70,6 +74,7 @@ public final class HTTP2Session {
         input = ByteBuffer()
         inputBase = nil
         isBusy = false
+        releaseRetired()
         tellWritable()
         if result < 0 { throw fail(Int32(result)) }
         guard nghttp2_session_get_outbound_queue_size(session) <= maximumQueuedFrames else {
@@ -111,6 +116,7 @@ public final class HTTP2Session {
         }
         swap(&output, &buffer)
         isBusy = false
+        releaseRetired()
         tellWritable()
         guard !isConnectionLost else { return false }
         if result < 0 { throw fail(Int32(result)) }
@@ -158,10 +164,10 @@ public final class HTTP2Session {
     /// Calls `body` with every open stream; it may close them.
     public func forEachStream(_ body: (HTTP2Stream) -> Void) {
         var streams: [HTTP2Stream] = []
-        var stream = first
-        while let current = stream {
-            streams.append(current)
-            stream = current.next
+        var link = first
+        while let stream = link?.takeUnretainedValue() {
+            streams.append(stream)
+            link = stream.next
         }
         streams.forEach(body)
     }
@@ -196,7 +202,7 @@ public final class HTTP2Session {
     public func connectionLost(_ code: HTTP2ErrorCode) {
         isFailed = true
         isConnectionLost = true
-        while let stream = first {
+        while let stream = first?.takeUnretainedValue() {
             // libnghttp2 knows a stream from the moment its HEADERS frame leaves the queue.
             if role == .back, nghttp2_session_find_stream(session, stream.id) == nil { stream.wasNotSent = true }
             close(stream, code)

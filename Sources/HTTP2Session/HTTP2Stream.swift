@@ -48,8 +48,8 @@ public final class HTTP2Stream {
     var wasNotSent = false
 
     // The session's list of its streams.
-    unowned(unsafe) var previous: HTTP2Stream?
-    unowned(unsafe) var next: HTTP2Stream?
+    var previous: Unmanaged<HTTP2Stream>?
+    var next: Unmanaged<HTTP2Stream>?
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id

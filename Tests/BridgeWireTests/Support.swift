@@ -72,4 +72,4 @@ extension StringProtocol {
 }
 
 /// The UTF-8 of a text, as header values come.
-func slice(_ text: String) -> ArraySlice<UInt8> { Array(text.utf8)[...] }
+func slice(_ text: String) -> FieldValue { FieldBlock(["x": text]).first("x") ?? FieldValue() }

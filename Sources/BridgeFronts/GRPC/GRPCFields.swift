@@ -14,7 +14,7 @@ enum GRPCFields {
         fields.append(":method", "POST")
         fields.append(":scheme", "http")
         fields.append(":path", head.path)
-        fields.append(":authority", head.fields.first(":authority") ?? ArraySlice())
+        fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
         fields.append("content-type", contentType.utf8)
         HopByHop.copy(from: head.fields, into: &fields, except: requestOnly)

@@ -51,7 +51,7 @@ final class GRPCFrontLeg {
         let timeouts = request.route.config.timeouts
         var deadline = timeout ?? timeouts.deadline
         if let longest = timeouts.maxDeadline { deadline = min(deadline ?? longest, longest) }
-        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: timeouts.idle)
+        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: request.route.idle)
     }
 
     /// Ends a call that cannot go on because of what one side sent.

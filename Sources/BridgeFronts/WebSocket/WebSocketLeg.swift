@@ -70,7 +70,7 @@ final class WebSocketLeg {
             front: self, request: request.head.fields, client: request.head.connection.client, route: route,
             worker: request.worker)
         stream.handler = self
-        exchange.open(deadline: nil, idle: wantsMessages ? route.config.udp.idle : route.config.timeouts.idle)
+        exchange.open(deadline: nil, idle: wantsMessages ? route.datagramIdle : route.idle)
     }
 
     // MARK: Events of the decoder
