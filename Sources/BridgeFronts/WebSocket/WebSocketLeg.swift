@@ -16,7 +16,7 @@ import NIOCore
 /// ```
 /// While closing, what the client still sends goes to the back-end: no byte is lost because the other side was first.
 final class WebSocketLeg {
-    private enum Phase { case asking, open, closing, leaving, over }
+    enum Phase { case asking, open, closing, leaving, over }
 
     /// How long a client may take to answer a close frame, before the connection is closed under it.
     static let closeTime = TimeAmount.seconds(10)
@@ -24,29 +24,29 @@ final class WebSocketLeg {
     /// (RFC 6455 §5.5.1 lets an endpoint delay it). Browsers wait 2 s.
     static let answerTime = TimeAmount.seconds(1)
 
-    private let request: FrontRequest
-    private let stream: any HTTPFrontStream
-    private let accept: String
-    private let subprotocol: String?
-    private let startedAt: NIODeadline
-    private let wantsMessages: Bool
+    let request: FrontRequest
+    let stream: any HTTPFrontStream
+    let accept: String
+    let subprotocol: String?
+    let startedAt: NIODeadline
+    let wantsMessages: Bool
     /// The back-end's side is told where messages end, for the time that it is away.
     private let endOfMessage: BodyFlags
-    private let wantsEvents: Bool
+    let wantsEvents: Bool
     /// The client was told that its back-end is away.
-    private var isToldOfLoss = false
+    var isToldOfLoss = false
     private var decoder: WebSocketDecoder
     private var message = ByteBuffer()
-    private var exchange: Exchange!
-    private var phase = Phase.asking
+    var exchange: Exchange!
+    var phase = Phase.asking
     /// Bytes on the wire that were not let in again yet, and whether the back-end's side will say when.
-    private var untaken = 0
-    private var hasUntakenData = false
-    private var pinger: WebSocketPinger?
-    private var closeTimer: WheelTimer?
-    private var closeCode: UInt16 = 1006
-    private var closeAnswer: WebSocketCloseCode?
-    private var failure: Failure?
+    var untaken = 0
+    var hasUntakenData = false
+    var pinger: WebSocketPinger?
+    var closeTimer: WheelTimer?
+    var closeCode: UInt16 = 1006
+    var closeAnswer: WebSocketCloseCode?
+    var failure: Failure?
 
     init(_ request: FrontRequest, accept: String, subprotocol: String?) {
         self.request = request
@@ -138,7 +138,7 @@ final class WebSocketLeg {
 
     // MARK: Sending
 
-    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
+    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
         let worker = request.worker
         worker.scratch.clear()
         WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: payload.readableBytes, into: &worker.scratch)
@@ -146,135 +146,10 @@ final class WebSocketLeg {
         stream.write(payload)
     }
 
-    private func writeClose(_ code: WebSocketCloseCode?, _ reason: String = "") {
+    func writeClose(_ code: WebSocketCloseCode?, _ reason: String = "") {
         var frame = ByteBuffer()
         WebSocketEncoder.writeClose(code: code, reason: reason, into: &frame)
         stream.write(frame)
-    }
-
-    // MARK: Ends
-
-    /// Says the end first, and waits for the client's close frame (RFC 6455 §7.1.2).
-    private func startClosing(_ code: WebSocketCloseCode, _ reason: String) {
-        guard phase == .open else { return }
-        phase = .closing
-        closeCode = code.rawValue
-        writeClose(code, reason)
-        pinger?.stop()
-        closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.closeTime, self)
-    }
-
-    /// Both close frames went, or the client is gone: the back-end gets what is under way, and the session is over.
-    private func leave() {
-        guard phase != .over else { return }
-        if phase == .leaving { writeClose(closeAnswer) }
-        phase = .over
-        pinger?.stop()
-        closeTimer?.cancel()
-        exchange.frontClosed()
-        stream.finish(nil)
-        note()
-    }
-
-    private func answerError(_ failure: Failure) {
-        phase = .over
-        let text = failure.message(route: request.route.name, isBrief: request.route.isBrief)
-        closeCode = UInt16(failure.httpStatus)
-        LocalAnswer.send(stream, status: failure.httpStatus, text: text)
-        note()
-    }
-
-    private func note() {
-        let (request, exchange) = (request, exchange!)
-        request.worker.note(
-            AccessRecord(
-                route: request.route.name, front: "websocket", client: request.head.connection.client,
-                path: String(decoding: request.head.path, as: UTF8.self), status: String(closeCode),
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut, dropped: exchange.dropped,
-                duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
-    }
-}
-
-extension WebSocketLeg: FrontLeg {
-    var isWritable: Bool { stream.isWritable }
-
-    func backOpened(_ head: FieldBlock?) {
-        guard phase == .asking else { return }
-        phase = .open
-        var fields = FieldBlock()
-        fields.append(":status", "101")
-        fields.append("upgrade", "websocket")
-        fields.append("connection", "Upgrade")
-        fields.append("sec-websocket-accept", accept.utf8)
-        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
-        stream.openTunnel(fields)
-        let options = request.route.config.websocket
-        guard phase == .open else { return }
-        // A drain that began while the back-end was dialled found nobody to tell.
-        guard !request.worker.isDraining else { return drain() }
-        guard let interval = options.pingInterval else { return }
-        let stream = stream
-        pinger = WebSocketPinger(
-            request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
-            tell: { [unowned self] in pingerFired($0) })
-    }
-
-    private func pingerFired(_ event: WebSocketPinger.Event) {
-        switch event {
-        case .sendPing: write(.ping, ByteBuffer())
-        case .silent:
-            failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
-            stream.reset()
-            leave()
-        }
-    }
-
-    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open || phase == .leaving else { return }
-        write(flags.contains(.text) ? .text : .binary, bytes)
-    }
-
-    func finish(_ trailers: FieldBlock?) {
-        if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
-        letInIfOver()
-    }
-
-    func fail(_ failure: Failure) {
-        self.failure = failure
-        switch phase {
-        case .asking: answerError(failure)
-        case .open:
-            let route = request.route
-            let code = WebSocketCloseCode(rawValue: failure.closeCode)
-            startClosing(code, failure.message(route: route.name, isBrief: route.isBrief))
-        case .leaving: leave()
-        case .closing, .over: break
-        }
-        letInIfOver()
-    }
-
-    /// Nobody will take what waits; the client's close frame may be behind it.
-    private func letInIfOver() { if exchange.isOver { taken() } }
-
-    func backReconnecting(attempt: Int, delay: Duration) {
-        // A client that does not read is told of the loss, and not of each attempt.
-        guard wantsEvents, phase == .open, stream.isWritable || !isToldOfLoss else { return }
-        isToldOfLoss = true
-        write(.text, ReconnectEvents.reconnecting(attempt: attempt, delay: delay))
-    }
-
-    func backReconnected() {
-        guard wantsEvents, phase == .open else { return }
-        isToldOfLoss = false
-        write(.text, ReconnectEvents.reconnected)
-    }
-
-    func taken() {
-        hasUntakenData = false
-        guard untaken > 0 else { return }
-        stream.consume(untaken)
-        untaken = 0
     }
 }
 

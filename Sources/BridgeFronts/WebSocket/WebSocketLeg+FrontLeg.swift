@@ -1,0 +1,88 @@
+// rtbridge: what an exchange has a client's WebSocket do.
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeCore
+import BridgeWire
+import NIOCore
+
+extension WebSocketLeg: FrontLeg {
+    var isWritable: Bool { stream.isWritable }
+
+    func backOpened(_ head: FieldBlock?) {
+        guard phase == .asking else { return }
+        phase = .open
+        var fields = FieldBlock()
+        fields.append(":status", "101")
+        fields.append("upgrade", "websocket")
+        fields.append("connection", "Upgrade")
+        fields.append("sec-websocket-accept", accept.utf8)
+        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        stream.openTunnel(fields)
+        let options = request.route.config.websocket
+        guard phase == .open else { return }
+        // A drain that began while the back-end was dialled found nobody to tell.
+        guard !request.worker.isDraining else { return drain() }
+        guard let interval = options.pingInterval else { return }
+        let stream = stream
+        pinger = WebSocketPinger(
+            request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
+            tell: { [unowned self] in pingerFired($0) })
+    }
+
+    func pingerFired(_ event: WebSocketPinger.Event) {
+        switch event {
+        case .sendPing: write(.ping, ByteBuffer())
+        case .silent:
+            failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
+            stream.reset()
+            leave()
+        }
+    }
+
+    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard phase == .open || phase == .leaving else { return }
+        write(flags.contains(.text) ? .text : .binary, bytes)
+    }
+
+    func finish(_ trailers: FieldBlock?) {
+        if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
+        letInIfOver()
+    }
+
+    func fail(_ failure: Failure) {
+        self.failure = failure
+        switch phase {
+        case .asking: answerError(failure)
+        case .open:
+            let route = request.route
+            let code = WebSocketCloseCode(rawValue: failure.closeCode)
+            startClosing(code, failure.message(route: route.name, isBrief: route.isBrief))
+        case .leaving: leave()
+        case .closing, .over: break
+        }
+        letInIfOver()
+    }
+
+    /// Nobody will take what waits; the client's close frame may be behind it.
+    func letInIfOver() { if exchange.isOver { taken() } }
+
+    func backReconnecting(attempt: Int, delay: Duration) {
+        // A client that does not read is told of the loss, and not of each attempt.
+        guard wantsEvents, phase == .open, stream.isWritable || !isToldOfLoss else { return }
+        isToldOfLoss = true
+        write(.text, ReconnectEvents.reconnecting(attempt: attempt, delay: delay))
+    }
+
+    func backReconnected() {
+        guard wantsEvents, phase == .open else { return }
+        isToldOfLoss = false
+        write(.text, ReconnectEvents.reconnected)
+    }
+
+    func taken() {
+        hasUntakenData = false
+        guard untaken > 0 else { return }
+        stream.consume(untaken)
+        untaken = 0
+    }
+}
