@@ -20,7 +20,8 @@ public final class Exchange {
     public private(set) var deadline: NIODeadline?
 
     var state = ExchangeState()
-    var front: (any FrontLeg)?
+    /// Told of what happens; to be set before ``open(deadline:idle:)``.
+    public var front: (any FrontLeg)?
     var back: (any BackLeg)?
     private var held = HeldBytes()
     private var heldTrailers: FieldBlock?
@@ -43,7 +44,7 @@ public final class Exchange {
     public private(set) var failure: Failure?
 
     public init(
-        front: any FrontLeg, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
+        front: (any FrontLeg)? = nil, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
     ) {
         self.front = front
         self.request = request

@@ -191,10 +191,8 @@ extension FieldBlock {
     /// Calls `body` with all that is used.
     @inlinable
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        guard let storage else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return try withExtendedLifetime(storage) {
-            try body(UnsafeRawBufferPointer(start: storage.bytes, count: used))
-        }
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(start: storage?.bytes, count: used))
     }
 
     /// Calls `body` with each field's name and value. The pointers are valid during the call alone.

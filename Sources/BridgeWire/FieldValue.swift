@@ -35,10 +35,8 @@ public struct FieldValue: RandomAccessCollection, @unchecked Sendable {
     /// Calls `body` with the bytes; the pointer is valid during the call alone.
     @inlinable
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        guard let storage else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return try withExtendedLifetime(storage) {
-            try body(UnsafeRawBufferPointer(start: storage.bytes + startIndex, count: count))
-        }
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(start: storage.map { $0.bytes + startIndex }, count: count))
     }
 
     @inlinable

@@ -62,6 +62,8 @@ extension HTTP2Session {
         return Unmanaged<HTTP2Stream>.fromOpaque(user)._withUnsafeGuaranteedRef { body($0) }
     }
 
+    /// libnghttp2 reads the fields as it packs them: whoever hands them over keeps the block until the stream is closed.
+    /// It packs none of a stream that it does not know, and those are closed here.
     @inline(__always)
     func withHeaders<Result>(
         _ fields: FieldBlock, _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
@@ -72,12 +74,15 @@ extension HTTP2Session {
                     at: index,
                     to: nghttp2_nv(
                         name: name.baseAddress, value: value.baseAddress,
-                        namelen: name.count, valuelen: value.count, flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+                        namelen: name.count, valuelen: value.count, flags: Self.notCopied))
             } then: {
                 body(headers.baseAddress, fields.count)
             }
         }
     }
+
+    private static let notCopied = UInt8(
+        NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
 
     func dataProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
         nghttp2_data_provider(source: nghttp2_data_source(ptr: pointer(stream))) {

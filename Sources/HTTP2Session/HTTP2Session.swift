@@ -36,6 +36,7 @@ public final class HTTP2Session {
     var outputLimit = 0
     var isOutputFull = false
     private(set) var isBusy = false
+    private var isOutputTold = false
     private(set) var isConnectionLost = false
 
     /// - Parameter buffers: those of the event loop, where many sessions share them.
@@ -104,6 +105,7 @@ public final class HTTP2Session {
         guard !isConnectionLost else { return false }
         precondition(!isBusy, "HTTP2Session.produce: called from within a callback")
         isBusy = true
+        isOutputTold = false
         swap(&output, &buffer)
         outputLimit = limit
         isOutputFull = false
@@ -142,6 +144,7 @@ public final class HTTP2Session {
         let stream = HTTP2Stream(id: -1, session: self)
         stream.delegate = delegate
         stream.sending = endStream ? .finished : .open
+        stream.head = fields
         let id = withHeaders(fields) { headers, count -> Int32 in
             guard !endStream else {
                 return nghttp2_submit_request(session, nil, headers, count, nil, pointer(stream))
@@ -152,7 +155,7 @@ public final class HTTP2Session {
         guard id > 0 else { return nil }
         stream.id = id
         link(stream)
-        self.delegate?.http2HasOutput()
+        tellOutput()
         return stream
     }
 
@@ -175,27 +178,27 @@ public final class HTTP2Session {
     /// Sends a PING.
     public func ping() {
         nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Says that no new streams will be taken, while those in flight go on (RFC 9113 §6.8: a first GOAWAY
     /// "with the last stream identifier set to 2^31-1"). ``goaway(_:)`` ends the grace a round trip later.
     public func announceShutdown() {
         nghttp2_submit_shutdown_notice(session)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Sends GOAWAY with the last stream that was taken; streams in flight go on.
     public func goaway(_ code: HTTP2ErrorCode) {
         let last = nghttp2_session_get_last_proc_stream_id(session)
         nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, nil, 0)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Sends GOAWAY and ends the session; all streams are lost.
     public func terminate(_ code: HTTP2ErrorCode) {
         nghttp2_session_terminate_session(session, code.rawValue)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Closes all streams because the connection is gone. Nothing is produced after this.
@@ -212,13 +215,14 @@ public final class HTTP2Session {
     // MARK: For streams
 
     func submitResponse(_ stream: HTTP2Stream, _ fields: FieldBlock, endStream: Bool) {
+        stream.head = fields
         let result = withHeaders(fields) { headers, count -> Int32 in
             guard !endStream else { return nghttp2_submit_response(session, stream.id, headers, count, nil) }
             var provider = dataProvider(stream)
             return nghttp2_submit_response(session, stream.id, headers, count, &provider)
         }
         if result != 0 { submitReset(stream, .internalError) }
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
@@ -227,16 +231,23 @@ public final class HTTP2Session {
 
     func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func resumeData(_ stream: HTTP2Stream) {
         nghttp2_session_resume_data(session, stream.id)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func consume(_ stream: HTTP2Stream, _ count: Int) {
         nghttp2_session_consume_stream(session, stream.id, count)
+        tellOutput()
+    }
+
+    /// Once for all that is done until it is fetched.
+    private func tellOutput() {
+        guard !isOutputTold else { return }
+        isOutputTold = true
         delegate?.http2HasOutput()
     }
 

@@ -55,6 +55,7 @@ public enum GRPCFront: FrontProtocol {
 /// Frames go through as they are; only their lengths are looked at.
 final class NativeDialect: GRPCDialect {
     var frontName: String { "grpc" }
+    var isNative: Bool { true }
     var saysEmptyBody: Bool { false }
 
     let backContentType: String

@@ -64,6 +64,7 @@ public enum GRPCWebFront: FrontProtocol {
 /// Bodies in gRPC-Web's frames; trailers are the last of them.
 final class WebDialect: GRPCDialect {
     var frontName: String { "grpc-web" }
+    var isNative: Bool { false }
     var saysEmptyBody: Bool { true }
 
     let backContentType: String
