@@ -53,7 +53,7 @@ enum Service {
         let level = Logger.Level(rawValue: document.logging.level.rawValue) ?? .info
         let logger = Logger(label: "rtbridge") { _ in LineLogHandler(level: level, format: format) }
         let accessLog = document.logging.access ? AccessLog(format: format) : nil
-        let signals = Signals()
+        let signals = try Signals()
         let bridge: Bridge
         do {
             bridge = try await Bridge.start(document, logger: logger, accessLog: accessLog, pages: pages)

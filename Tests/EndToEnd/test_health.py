@@ -184,3 +184,90 @@ def test_grpc_health_can_be_asked_by_grpc_web_too(bridge, certificates):
 def test_grpc_health_is_not_answered_on_other_listeners(bridge):
     endpoint = Endpoint(bridge.address("clear"), None, "http/2")
     assert endpoint.call("/grpc.health.v1.Health/Check", frame(b"")).status == 12, "UNIMPLEMENTED"
+
+
+# Watch: "The server will immediately send back a message indicating the current serving status. It will then
+# subsequently send a new message whenever the service's serving status changes" (gRPC health-checking.md).
+
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
+
+
+@pytest.fixture
+def watch(grpc_proto):
+    """watch(bridge, service): an iterator over statuses, from a bridge whose clear listener answers health."""
+    channels = []
+
+    def begin(bridge, service):
+        from health_protos import health_pb2, health_pb2_grpc
+        channels.append(grpc.insecure_channel(address(bridge, "clear")))
+        call = health_pb2_grpc.HealthStub(channels[-1]).Watch(
+            health_pb2.HealthCheckRequest(service=service), timeout=4 * DEADLINE)
+        call.statuses = (response.status for response in call)
+        return call
+
+    yield begin
+    for channel in channels:
+        channel.close()
+
+
+@pytest.fixture
+def needing_bridge(start_bridge, make_config):
+    """A bridge that needs the TCP back-end `needed` at `port`, and has the routes `line` to it and `other` to `port` too."""
+    def start(port, drain="60s"):
+        bridge = start_bridge(make_config(
+            [{"name": "line", "match": {"protocol": "websocket", "path": "/x"}, "backend": "needed"},
+             {"name": "other", "match": {"protocol": "websocket", "path": "/y"}, "backend": f"tcp://127.0.0.1:{port}"}],
+            backends={"needed": {"protocol": "tcp", "endpoints": [f"127.0.0.1:{port}"]}}, drain=drain,
+            health={"onListeners": ["clear"], "requireBackends": ["needed"]}))
+        return bridge
+    return start
+
+
+def test_grpc_watch_tells_each_change_of_the_bridge_and_of_a_route(needing_bridge, watch, start_backend):
+    server = start_backend("tcp_server.py", "echo")
+    port = server.port
+    bridge = needing_bridge(port)
+    whole, line, other = (watch(bridge, service) for service in ("", "line", "other"))
+    for call in (whole, line):
+        # It may not have been asked yet.
+        assert next(status for status in call.statuses if status == SERVING)
+    assert next(other.statuses) == SERVING
+    server.kill()
+    assert (next(whole.statuses), next(line.statuses)) == (NOT_SERVING, NOT_SERVING)
+    server = start_backend("tcp_server.py", "echo", port)
+    assert (next(whole.statuses), next(line.statuses)) == (SERVING, SERVING)
+    server.kill()
+    for call in (whole, line, other):
+        call.cancel()
+
+
+def test_grpc_watch_of_an_unknown_service_says_so_and_goes_on(bridge, certificates, grpc_proto):
+    from health_protos import health_pb2, health_pb2_grpc
+    with open(certificates.ca, "rb") as ca:
+        credentials = grpc.ssl_channel_credentials(root_certificates=ca.read())
+    with grpc.secure_channel(address(bridge, "tls"), credentials) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        calls = [stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=DEADLINE) for name in ("nobody", "")]
+        assert [next(call).status for call in calls] == [SERVICE_UNKNOWN, SERVING]
+        # Neither has ended: "the server will send a message setting status to SERVICE_UNKNOWN but will not terminate the call".
+        assert all(call.is_active() for call in calls)
+
+
+def test_grpc_watch_can_be_read_by_grpc_web_too(bridge, certificates):
+    call = Endpoint(bridge.address("tls"), certificates.context(), "http/2").stream("/grpc.health.v1.Health/Watch")
+    call.send(frame(b""))
+    call.finish()
+    assert call.read(7) == frame(b"\x08\x01")
+
+
+def test_a_drain_tells_those_who_watch_and_does_not_wait_for_them(needing_bridge, watch, tcp_ack):
+    bridge = needing_bridge(tcp_ack.port, drain="600s")
+    call = watch(bridge, "other")
+    assert next(call.statuses) == SERVING
+    bridge.signal(15)
+    assert next(call.statuses) == NOT_SERVING
+    with pytest.raises(grpc.RpcError) as end:
+        next(call.statuses)
+    assert end.value.code() is grpc.StatusCode.UNAVAILABLE and "shutting down" in end.value.details()
+    assert bridge.wait(DEADLINE) == 0
+    bridge.was_stopped = True

@@ -1,13 +1,19 @@
 # rtbridge: SIGTERM and SIGINT: nothing new is taken, what runs may end, the exit status is 0.
 # SPDX-License-Identifier: Apache-2.0
+import ctypes
+import json
+import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
+from support.bridge import binary
 from support.grpc_web import Endpoint, frame
 from support.http1 import Http1, exchange
+from support.processes import Child
 from support.waiting import DEADLINE, wait_until
 from support.websocket import BINARY, CLOSE, WebSocket
 
@@ -147,4 +153,77 @@ def test_a_draining_bridge_is_alive_and_not_ready(make_bridge, scripted, certifi
     assert exchange(bridge.address("admin"), "GET", "/livez").status == 200
     call.finish()
     assert call.reply().status == 0
+    assert bridge.wait(DEADLINE) == 0
+
+
+# The signal itself: whenever and wherever the kernel delivers it.
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def mask(status, name):
+    """A set of signals as proc(5) has it: a bit for each."""
+    lines = Path(status).read_text().splitlines()
+    return int(next((line.split()[1] for line in lines if line.startswith(f"{name}:")), "0"), 16)
+
+
+def handles(pid, number):
+    return mask(f"/proc/{pid}/status", "SigCgt") >> (number - 1) & 1
+
+
+def open_threads(pid, number):
+    """The threads that do not block the signal; no other one is ever given it."""
+    ids = sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+    return [thread for thread in ids if not mask(f"/proc/{pid}/task/{thread}/status", "SigBlk") >> (number - 1) & 1]
+
+
+def test_a_signal_that_comes_before_the_bridge_is_ready_is_not_lost(make_config, tcp_echo, tmp_path, number):
+    """Sent as soon as there is a handler: nobody waits for the signal yet, and the listeners are not bound."""
+    config = make_config([{"match": {"protocol": "websocket"}, "backend": f"tcp://127.0.0.1:{tcp_echo.port}"}])
+    (tmp_path / "routes.json").write_text(json.dumps(config))
+    for attempt in range(10):
+        bridge = Child([binary(), "--config", tmp_path / "routes.json"], tmp_path / f"{attempt}.log")
+        try:
+            wait_until("a handler", lambda: handles(bridge.pid, number))
+            bridge.signal(number)
+            assert bridge.wait(DEADLINE) == 0
+        finally:
+            bridge.kill()
+
+
+def test_a_signal_is_taken_by_whatever_thread_gets_it(make_bridge, number):
+    count = 1
+    while count > 0:
+        bridge = make_bridge("5s")
+        threads = open_threads(bridge.pid, number)
+        assert threads, "every thread blocks the signal: it could never be delivered"
+        count = min(count, len(threads))
+        assert LIBC.tgkill(bridge.pid, threads[count - 1], number) == 0
+        assert bridge.wait(DEADLINE) == 0
+        count = count + 1 if count < len(threads) else 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_process_at_once(make_bridge, scripted, certificates, number, second):
+    bridge = make_bridge("3600s")
+    scripted.script = lambda stream: stream.wait_reset()
+    call = Endpoint(bridge.address("tls"), certificates.context(), "http/2").stream(CALL)
+    call.send(frame(b"x"))
+    stream = first_stream(scripted)
+    bridge.signal(number)
+    wait_until("the drain", lambda: is_refused(bridge.address("tls")))
+    assert bridge.is_running
+    bridge.signal(second)
+    assert bridge.wait(DEADLINE) == 1
+    wait_until("the end behind", lambda: stream.reset is not None or stream.connection.is_closed)
+
+
+def test_sigpipe_is_ignored(make_bridge, certificates):
+    """A closed socket, or standard output, shows as an error where it is written to."""
+    bridge = make_bridge("5s")
+    bridge.signal(signal.SIGPIPE)
+    with WebSocket(bridge.address("tls"), "/echo", certificates.context()) as one:
+        one.send(BINARY, b"x")
+        assert one.read_bytes(1) == b"x"
+    bridge.signal(signal.SIGTERM)
     assert bridge.wait(DEADLINE) == 0

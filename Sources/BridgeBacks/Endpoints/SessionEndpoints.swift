@@ -18,7 +18,7 @@ final class SessionEndpoints {
     init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?) {
         self.breaker = breaker
         endpoints = EndpointSet(backend, worker)
-        checks = HealthChecks.begin(endpoints) { endpoint, check in SocketProbe(endpoint.address, check) }
+        checks = HealthChecks.begin(endpoints) { endpoint, check, _ in SocketProbe(endpoint.address, check) }
         endpoints.onRemoved = { [unowned self] in checks?.remove($0) }
     }
 

@@ -96,6 +96,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         guard phase == .ready else { return }
         phase = .leaving
         connector.connectionGone(self)
+        session.forEachStream { ($0.delegate as? GRPCBackLeg)?.connectionLeaves() }
         if session.streamCount == 0 { close() }
     }
 

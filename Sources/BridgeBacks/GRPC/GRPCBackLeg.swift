@@ -129,6 +129,9 @@ final class GRPCBackLeg: BackLeg {
         untaken = 0
     }
 
+    /// The connection takes no more calls.
+    func connectionLeaves() { caller?.backLeaving() }
+
     // MARK: Commands of the balancer
 
     var isWaiting: Bool { phase == .waiting }

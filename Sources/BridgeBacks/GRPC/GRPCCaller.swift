@@ -19,6 +19,12 @@ protocol GRPCCaller: AnyObject {
     func backEnded(_ trailers: FieldBlock?)
     func backFailed(_ failure: Failure)
     func backWritable()
+    /// The call's connection takes no more calls; this one may go on.
+    func backLeaving()
+}
+
+extension GRPCCaller {
+    func backLeaving() {}
 }
 
 extension Exchange: GRPCCaller {}

@@ -6,37 +6,27 @@ import BridgeCore
 import BridgePolicy
 import NIOCore
 
-/// One question to one endpoint. Each worker asks for itself: workers share nothing, and what one can reach another
-/// may not.
-protocol HealthQuestion: AnyObject {
-    /// Completes once with nil if the endpoint is well, or with why it is not; not at all after ``cancel()``.
-    func ask(_ done: @escaping (String?) -> Void)
-    func cancel()
-}
-
-/// Asks every endpoint again and again: the first time at once, then every `interval`, spread by a tenth up and down so
-/// that workers and bridges that started together do not ask together.
+/// Asks every endpoint again and again, as ``HealthAsking`` says; the first time at once.
 final class HealthChecks {
-    static let jitter = 0.1
+    typealias MakeGRPC = (Endpoint, HealthCheck, HealthAsking.Way) -> any HealthQuestion
 
     private let config: HealthCheck
     private let endpoints: EndpointSet
-    private let makeGRPC: (Endpoint) -> any HealthQuestion
+    private let makeGRPC: MakeGRPC
     private var running: [ObjectIdentifier: RunningCheck] = [:]
 
     /// Begins the checks that a back-end asks for.
-    static func begin(
-        _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint, HealthCheck) -> any HealthQuestion
-    ) -> HealthChecks? {
+    ///
+    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections.
+    static func begin(_ endpoints: EndpointSet, makeGRPC: @escaping MakeGRPC) -> HealthChecks? {
         guard let config = endpoints.backend.healthCheck else { return nil }
-        let checks = HealthChecks(config, endpoints) { makeGRPC($0, config) }
+        let checks = HealthChecks(config, endpoints, makeGRPC: makeGRPC)
         endpoints.onAdded = { [weak checks] in checks?.add($0) }
         checks.start()
         return checks
     }
 
-    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections.
-    init(_ config: HealthCheck, _ endpoints: EndpointSet, makeGRPC: @escaping (Endpoint) -> any HealthQuestion) {
+    init(_ config: HealthCheck, _ endpoints: EndpointSet, makeGRPC: @escaping MakeGRPC) {
         self.config = config
         self.endpoints = endpoints
         self.makeGRPC = makeGRPC
@@ -55,9 +45,9 @@ final class HealthChecks {
 
     func add(_ added: [Endpoint]) {
         for endpoint in added where running[ObjectIdentifier(endpoint)] == nil {
-            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config] in
+            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config] way in
                 switch config.type {
-                case .grpc: makeGRPC(endpoint)
+                case .grpc: makeGRPC(endpoint, config, way)
                 case .http, .tcp: SocketProbe(endpoint.address, config)
                 }
             }

@@ -11,10 +11,13 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
 
     /// RFC 9112 §4: a status line begins with a version of eight octets, a space and three digits.
     private static let statusLength = 12
+    private static let endOfHead = Array("\r\n\r\n".utf8)
+    /// Of an interim answer.
+    private static let maximumHead = 16 * 1024
 
     private let address: Address
     private let config: HealthCheck
-    private var done: ((String?) -> Void)?
+    private var done: ((HealthAnswer) -> Void)?
     private var channel: (any Channel)?
     private var answer = ByteBuffer()
 
@@ -23,10 +26,10 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
         self.config = config
     }
 
-    func ask(_ done: @escaping (String?) -> Void) { ask(on: MultiThreadedEventLoopGroup.currentEventLoop, done) }
+    func ask(_ tell: @escaping (HealthAnswer) -> Void) { ask(on: MultiThreadedEventLoopGroup.currentEventLoop, tell) }
 
-    private func ask(on loop: (any EventLoop)?, _ done: @escaping (String?) -> Void) {
-        guard let loop, case .host(let host, let port) = address else { return done("no event loop") }
+    private func ask(on loop: (any EventLoop)?, _ done: @escaping (HealthAnswer) -> Void) {
+        guard let loop, case .host(let host, let port) = address else { return done(.once("no event loop")) }
         self.done = done
         let bound = NIOLoopBound(self, eventLoop: loop)
         ClientBootstrap(group: loop)
@@ -62,7 +65,7 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     private func finish(_ failure: String?) {
         let done = done
         cancel()
-        done?(failure)
+        done?(.once(failure))
     }
 
     // MARK: The answer
@@ -70,11 +73,21 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var piece = unwrapInboundIn(data)
         answer.writeBuffer(&piece)
-        guard let head = answer.getString(at: 0, length: Self.statusLength) else { return }
-        guard head.hasPrefix("HTTP/1."), let status = Int(head.suffix(3)) else {
-            return finish("the answer is not HTTP/1.1")
+        while let head = answer.getString(at: answer.readerIndex, length: Self.statusLength) {
+            guard head.hasPrefix("HTTP/1."), let status = Int(head.suffix(3)) else {
+                return finish("the answer is not HTTP/1.1")
+            }
+            guard status < 200, !config.expectStatus.contains(status) else {
+                return finish(config.expectStatus.contains(status) ? nil : "HTTP \(status) (healthCheck.expectStatus)")
+            }
+            // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final
+            // response, even if the client does not expect one."
+            guard let end = answer.readableBytesView.firstRange(of: Self.endOfHead)?.upperBound else {
+                guard answer.readableBytes <= Self.maximumHead else { return finish("HTTP \(status) without an end") }
+                return
+            }
+            answer.moveReaderIndex(to: end)
         }
-        finish(config.expectStatus.contains(status) ? nil : "HTTP \(status) (healthCheck.expectStatus)")
     }
 
     func channelInactive(context: ChannelHandlerContext) { finish("the connection was closed without an answer") }

@@ -8,7 +8,7 @@ import Synchronization
 /// Ready means: the listeners are bound, the configuration is applied, no drain has begun, and the back-ends that
 /// `health.requireBackends` names can be reached.
 public final class HealthState: Sendable {
-    private struct State {
+    private struct State: Equatable {
         var isListening = false
         var isDraining = false
         /// Why each required back-end cannot be reached; nil where it was not asked yet.
@@ -16,17 +16,31 @@ public final class HealthState: Sendable {
     }
 
     private let state: Mutex<State>
+    private let observers = Mutex<[@Sendable () -> Void]>([])
 
     init(requiredBackends: [String]) {
         let backends = Dictionary(requiredBackends.map { ($0, String?("not asked yet")) }) { first, _ in first }
         state = Mutex(State(backends: backends))
     }
 
-    func listening() { state.withLock { $0.isListening = true } }
-    func draining() { state.withLock { $0.isDraining = true } }
+    func listening() { change { $0.isListening = true } }
+    func draining() { change { $0.isDraining = true } }
 
     /// - Parameter reason: why the back-end cannot be reached, or nil if it can.
-    func backendProbed(_ name: String, _ reason: String?) { state.withLock { $0.backends[name] = .some(reason) } }
+    func backendProbed(_ name: String, _ reason: String?) { change { $0.backends[name] = .some(reason) } }
+
+    /// Has `observer` called after each change, on whatever thread makes it.
+    func onChange(_ observer: @escaping @Sendable () -> Void) { observers.withLock { $0.append(observer) } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let hasChanged = state.withLock { state in
+            let before = state
+            body(&state)
+            return state != before
+        }
+        guard hasChanged else { return }
+        for observer in observers.withLock({ $0 }) { observer() }
+    }
 
     /// Everything that keeps the bridge from being ready; empty if it is.
     public var reasons: [String] {
@@ -40,6 +54,8 @@ public final class HealthState: Sendable {
             return reasons
         }
     }
+
+    var isDraining: Bool { state.withLock { $0.isDraining } }
 
     /// Whether calls to a back-end can be served, as far as is known.
     func isServing(backend: String) -> Bool {

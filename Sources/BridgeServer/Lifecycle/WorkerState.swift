@@ -50,7 +50,7 @@ final class WorkerState {
                 (name, connector(backend, limiter: SessionLimiter(maximum: 0, maximumPerClient: 0)))
             }
         }
-        let healthRoute = Self.healthRoute(document, blueprint.health)
+        let healthRoute = Self.healthRoute(document, blueprint.health, worker)
         ingresses = blueprint.listeners.map { listener in
             let isAdmin = listener.isAdmin
             let answersHealth = isAdmin || document.health.onListeners.contains(listener.name)
@@ -77,12 +77,13 @@ final class WorkerState {
         }
     }
 
-    private static func healthRoute(_ document: Document, _ health: HealthState) -> WorkerRoute {
+    private static func healthRoute(_ document: Document, _ health: HealthState, _ worker: Worker) -> WorkerRoute {
         let backends = Dictionary(document.routes.map { ($0.name, $0.backend.name) }) { first, _ in first }
-        let connector = HealthConnector(state: health, backends: backends)
+        let connector = HealthConnector(state: health, backends: backends, worker: worker)
         let backend = Backend(name: "rtbridge", protocol: .grpc, endpoints: [.host("localhost", port: 1)])
         var route = Route(name: "grpc.health.v1", match: Match(protocols: [.grpc, .grpcWeb]), backend: backend)
-        route.timeouts.idle = .seconds(10)
+        // A Watch may be silent for long; the leg itself bounds what the request may take.
+        route.timeouts.idle = nil
         return WorkerRoute(config: route, connector: connector)
     }
 

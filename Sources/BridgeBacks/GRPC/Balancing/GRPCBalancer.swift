@@ -30,7 +30,7 @@ public final class GRPCBalancer: GRPCBackEnd {
         self.breaker = breaker
         endpoints = EndpointSet(backend, worker)
         endpoints.onRemoved = { [unowned self] in removed($0) }
-        checks = HealthChecks.begin(endpoints) { [unowned self] in GRPCHealthProbe(pool($0), $1) }
+        checks = HealthChecks.begin(endpoints) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
     }
 
     var worker: Worker { endpoints.worker }

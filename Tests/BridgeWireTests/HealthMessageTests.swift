@@ -1,10 +1,9 @@
 // rtbridge: the messages of grpc.health.v1, and what is none.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeWire
 import NIOCore
 import Testing
-
-@testable import BridgeServer
 
 struct HealthMessageTests {
     /// A gRPC frame around a HealthCheckRequest with `service = 1` (gRPC health-checking.md).
@@ -48,7 +47,7 @@ struct HealthMessageTests {
 
     @Test func randomBytesDoNotTrap() {
         for seed in 0..<20_000 as Range<UInt64> {
-            var random = SplitMix(seed: seed)
+            var random = SeededRandom(seed: seed)
             var bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ in
                 UInt8(truncatingIfNeeded: random.next())
             }
@@ -61,9 +60,26 @@ struct HealthMessageTests {
         }
     }
 
-    /// `HealthCheckResponse { ServingStatus status = 1; }`: SERVING is 1, NOT_SERVING is 2.
+    @Test(arguments: ["", "greeter", String(repeating: "long", count: 500)])
+    func aRequestThatIsMadeIsRead(_ service: String) {
+        #expect(HealthMessage.service(HealthMessage.request(service)) == service)
+    }
+
+    /// `HealthCheckResponse { ServingStatus status = 1; }`: SERVING is 1, NOT_SERVING is 2, SERVICE_UNKNOWN is 3.
     @Test func theAnswerIsItsStatus() {
-        #expect(HealthMessage.response(isServing: true) == Self.frame([0x08, 1]))
-        #expect(HealthMessage.response(isServing: false) == Self.frame([0x08, 2]))
+        #expect(HealthMessage.response(.serving) == Self.frame([0x08, 1]))
+        #expect(HealthMessage.response(.notServing) == Self.frame([0x08, 2]))
+        #expect(HealthMessage.response(.serviceUnknown) == Self.frame([0x08, 3]))
+    }
+
+    /// proto3 leaves out a field of its default value: UNKNOWN is 0.
+    @Test(
+        arguments: [
+            ([], HealthMessage.Status.unknown), ([0x08, 0], .unknown), ([0x08, 1], .serving), ([0x08, 2], .notServing),
+            ([0x08, 3], .serviceUnknown), ([0x08, 4], nil), ([0x08], nil), ([0x08, 1, 1], nil), ([0x0A, 1], nil),
+            ([0x08, 0x80, 0x80, 0x80, 0x01], nil),
+        ] as [([UInt8], HealthMessage.Status?)])
+    func aStatusIsRead(_ message: [UInt8], _ status: HealthMessage.Status?) {
+        #expect(HealthMessage.status(ByteBuffer(bytes: message)) == status)
     }
 }
