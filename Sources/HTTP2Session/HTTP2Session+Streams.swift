@@ -84,8 +84,9 @@ extension HTTP2Session {
     private static let notCopied = UInt8(
         NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
 
-    func dataProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
-        nghttp2_data_provider(source: nghttp2_data_source(ptr: pointer(stream))) {
+    /// - Parameter user: the stream's ``pointer(_:)``.
+    func dataProvider(_ user: UnsafeMutableRawPointer) -> nghttp2_data_provider {
+        nghttp2_data_provider(source: nghttp2_data_source(ptr: user)) {
             _, _, _, length, flags, source, user in
             let session = Unmanaged<HTTP2Session>.fromOpaque(user!)
             let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)

@@ -145,12 +145,12 @@ public final class HTTP2Session {
         stream.delegate = delegate
         stream.sending = endStream ? .finished : .open
         stream.head = fields
+        // What the closure captures costs no counts of references.
+        let (session, user) = (session, pointer(stream))
+        var provider = dataProvider(user)
         let id = withHeaders(fields) { headers, count -> Int32 in
-            guard !endStream else {
-                return nghttp2_submit_request(session, nil, headers, count, nil, pointer(stream))
-            }
-            var provider = dataProvider(stream)
-            return nghttp2_submit_request(session, nil, headers, count, &provider, pointer(stream))
+            guard !endStream else { return nghttp2_submit_request(session, nil, headers, count, nil, user) }
+            return nghttp2_submit_request(session, nil, headers, count, &provider, user)
         }
         guard id > 0 else { return nil }
         stream.id = id
@@ -216,17 +216,19 @@ public final class HTTP2Session {
 
     func submitResponse(_ stream: HTTP2Stream, _ fields: FieldBlock, endStream: Bool) {
         stream.head = fields
+        let (session, id) = (session, stream.id)
+        var provider = dataProvider(pointer(stream))
         let result = withHeaders(fields) { headers, count -> Int32 in
-            guard !endStream else { return nghttp2_submit_response(session, stream.id, headers, count, nil) }
-            var provider = dataProvider(stream)
-            return nghttp2_submit_response(session, stream.id, headers, count, &provider)
+            guard !endStream else { return nghttp2_submit_response(session, id, headers, count, nil) }
+            return nghttp2_submit_response(session, id, headers, count, &provider)
         }
         if result != 0 { submitReset(stream, .internalError) }
         tellOutput()
     }
 
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
-        withHeaders(fields) { nghttp2_submit_trailer(session, stream.id, $0, $1) }
+        let (session, id) = (session, stream.id)
+        return withHeaders(fields) { nghttp2_submit_trailer(session, id, $0, $1) }
     }
 
     func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {

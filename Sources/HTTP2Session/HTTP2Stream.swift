@@ -164,6 +164,7 @@ public final class HTTP2Stream {
 
     /// Drops what is queued.
     func releaseOutput() {
+        guard isOutputBorrowed || output.capacity > 0 else { return }
         var buffer = ByteBuffer()
         swap(&buffer, &output)
         guard isOutputBorrowed else { return }
