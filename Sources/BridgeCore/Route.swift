@@ -22,6 +22,7 @@ public final class WorkerRoute {
     /// Pre-computed: see ``CORSPolicy``.
     public let cors: CORSPolicy?
     public let isBrief: Bool
+    public let isBackTLS: Bool
     /// How long a call or session may be silent, and a session of datagrams: converted once, not for each.
     public let idle: TimeAmount?
     public let datagramIdle: TimeAmount?
@@ -32,6 +33,7 @@ public final class WorkerRoute {
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
+        isBackTLS = config.backend.tls != nil
         idle = config.timeouts.idle.map { TimeAmount($0) }
         datagramIdle = config.udp.idle.map { TimeAmount($0) }
     }

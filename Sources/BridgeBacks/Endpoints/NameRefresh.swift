@@ -68,13 +68,15 @@ final class NameRefresh {
         isResolving = false
         for (name, addresses) in answers where !addresses.isEmpty { known[name] = addresses }
         var all: [Address] = []
+        var hosts: [Address: String] = [:]
         for endpoint in set.backend.endpoints {
             for address in known[endpoint] ?? (Self.isLiteral(endpoint) ? [endpoint] : []) where !all.contains(address)
             {
                 all.append(address)
+                hosts[address] = endpoint.host
             }
         }
-        set.replace(all)
+        set.replace(all, hosts: hosts)
         let callers = waiting
         waiting = []
         guard all.isEmpty else {

@@ -8,17 +8,18 @@ import NIOCore
 
 /// Chooses endpoints for TCP and UDP sessions, counts them, and keeps the circuit breaker's limits.
 final class SessionEndpoints {
-    typealias Connect = (Address, @escaping (Result<any Channel, Failure>) -> Void) -> Void
+    typealias Connect = (Endpoint, @escaping (Result<any Channel, Failure>) -> Void) -> Void
     typealias Done = (Result<(any Channel, Address), Failure>) -> Void
 
     let endpoints: EndpointSet
     private let breaker: CircuitBreaker?
     private var checks: HealthChecks?
 
-    init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?) {
+    /// - Parameter tls: of health checks; nil: in clear text.
+    init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?, tls: TLSClient? = nil) {
         self.breaker = breaker
         endpoints = EndpointSet(backend, worker)
-        checks = HealthChecks.begin(endpoints) { endpoint, check, _ in SocketProbe(endpoint.address, check) }
+        checks = HealthChecks.begin(endpoints, tls)
         endpoints.onRemoved = { [unowned self] in checks?.remove($0) }
     }
 
@@ -68,7 +69,7 @@ final class SessionEndpoints {
         }
         let counts = endpoints.countsLoad
         if counts { next.load += 1 }
-        connect(next.address) { [self] result in
+        connect(next) { [self] result in
             switch result {
             case .success(let channel):
                 endpoints.succeeded(next)

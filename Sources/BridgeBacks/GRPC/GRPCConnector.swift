@@ -18,6 +18,8 @@ public final class GRPCConnector: GRPCBackEnd {
     static let maximumConnections = 16
 
     let dialer: Dialer
+    /// The name that the endpoint's address stands for.
+    private let host: String?
     /// Shared by the connections.
     let buffers: HTTP2Buffers
     /// Who has chosen this one among several; nil where there is one.
@@ -33,8 +35,9 @@ public final class GRPCConnector: GRPCBackEnd {
     private var probes: [(Failure?) -> Void] = []
     var retryBudget = RetryBudget()
 
-    public convenience init(backend: Backend, worker: Worker) {
-        self.init(backend: backend, worker: worker, openChannel: nil)
+    /// - Parameter tls: shared by all workers; nil: in clear text.
+    public convenience init(backend: Backend, worker: Worker, tls: BackTLS? = nil) {
+        self.init(backend, worker, balancer: nil, buffers: HTTP2Buffers(), tls: tls?.connections)
     }
 
     package convenience init(backend: Backend, worker: Worker, openChannel: ChannelOpener?) {
@@ -42,13 +45,15 @@ public final class GRPCConnector: GRPCBackEnd {
     }
 
     init(
-        _ backend: Backend, _ worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers,
-        openChannel: ChannelOpener? = nil
+        _ backend: Backend, _ worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers, tls: TLSClient? = nil,
+        host: String? = nil, openChannel: ChannelOpener? = nil
     ) {
+        self.host = host
         self.balancer = balancer
         breaker = balancer?.breaker
         self.buffers = buffers
-        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
+        dialer = Dialer(
+            backend: backend, worker: worker, tls: tls, notes: tls.map { _ in TLSNotes() }, openChannel: openChannel)
         backoff = Backoff(backend.backoff)
     }
 
@@ -128,7 +133,7 @@ public final class GRPCConnector: GRPCBackEnd {
         let attemptStart = worker.now
         let connection = GRPCBackConnection(connector: self)
         let endpoint = dialer.backend.endpoints[0]
-        dialer.connect(to: endpoint, nodelay: true, handler: connection) { [self] result in
+        dialer.connect(to: endpoint, host: host, nodelay: true, handler: connection) { [self] result in
             switch result {
             case .success:
                 // Ready once SETTINGS came: see connectionReady.
@@ -179,6 +184,7 @@ public final class GRPCConnector: GRPCBackEnd {
         nextAttempt = worker.now + TimeAmount(backoff.next(using: &worker.random))
         worker.logger.debug(
             "back-end not reached", metadata: ["back.name": "\(dialer.backend.name)", "reason": "\(failure.reason)"])
+        dialer.note(failure)
         answerProbes(failure)
         failWaiting()
     }

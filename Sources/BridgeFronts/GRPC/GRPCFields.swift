@@ -11,12 +11,13 @@ enum GRPCFields {
     ///
     /// - Parameter isNative: the client speaks gRPC itself: its metadata stays as it is, and the whole block where there is
     ///   nothing to take out.
-    static func request(_ head: RequestHead, contentType: String, isNative: Bool) -> FieldBlock {
-        if isNative, isForBack(head.fields) { return head.fields }
+    /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
+    static func request(_ head: RequestHead, contentType: String, isNative: Bool, isTLS: Bool) -> FieldBlock {
+        if isNative, isForBack(head.fields, isTLS) { return head.fields }
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", isTLS ? "https" : "http")
         fields.append(":path", head.path)
         fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
@@ -28,12 +29,13 @@ enum GRPCFields {
     }
 
     /// Whether the back-end can be sent a native call's fields as they came.
-    private static func isForBack(_ fields: FieldBlock) -> Bool {
+    private static func isForBack(_ fields: FieldBlock, _ isTLS: Bool) -> Bool {
         var (isForBack, pseudo) = (true, 0)
         fields.forEach { name, value in
             if name.first == UInt8(ascii: ":") {
                 pseudo += 1
-                if FieldBytes.areEqual(name, ":scheme") { isForBack = isForBack && FieldBytes.areEqual(value, "http") }
+                guard FieldBytes.areEqual(name, ":scheme") else { return }
+                isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
             } else if FieldBytes.areEqual(name, "te") {
                 isForBack = isForBack && FieldBytes.areEqual(value, "trailers")
             } else if HopByHop.isHopByHop(name) || requestStops.contains(name) {

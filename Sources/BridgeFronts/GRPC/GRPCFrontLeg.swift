@@ -29,7 +29,8 @@ final class GRPCFrontLeg {
         head = request.head
         stream = request.stream
         startedAt = request.worker.now
-        let fields = GRPCFields.request(head, contentType: dialect.backContentType, isNative: dialect.isNative)
+        let fields = GRPCFields.request(
+            head, contentType: dialect.backContentType, isNative: dialect.isNative, isTLS: request.route.isBackTLS)
         exchange = Exchange(
             request: fields, client: head.connection.client, route: request.route, worker: request.worker)
     }

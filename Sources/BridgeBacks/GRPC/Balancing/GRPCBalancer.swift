@@ -18,6 +18,7 @@ public final class GRPCBalancer: GRPCBackEnd {
 
     let endpoints: EndpointSet
     let breaker: CircuitBreaker?
+    private let tls: BackTLS?
     var retryBudget = RetryBudget()
     private var checks: HealthChecks?
     /// Calls that wait for a connection, in the order of their coming.
@@ -26,11 +27,13 @@ public final class GRPCBalancer: GRPCBackEnd {
     private let buffers = HTTP2Buffers()
 
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker?) {
+    /// - Parameter tls: likewise; nil: in clear text.
+    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker?, tls: BackTLS? = nil) {
         self.breaker = breaker
+        self.tls = tls
         endpoints = EndpointSet(backend, worker)
         endpoints.onRemoved = { [unowned self] in removed($0) }
-        checks = HealthChecks.begin(endpoints) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
+        checks = HealthChecks.begin(endpoints, tls?.checks) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
     }
 
     var worker: Worker { endpoints.worker }
@@ -185,7 +188,8 @@ public final class GRPCBalancer: GRPCBackEnd {
         if let known = endpoint.pool { return known }
         var backend = endpoints.backend
         backend.endpoints = [endpoint.address]
-        let made = GRPCConnector(backend, worker, balancer: self, buffers: buffers)
+        let made = GRPCConnector(
+            backend, worker, balancer: self, buffers: buffers, tls: tls?.connections, host: endpoint.host)
         endpoint.pool = made
         return made
     }
