@@ -39,7 +39,10 @@ final class IdleWatch {
         } else {
             last = link.previous
         }
-        // The timer stays: it finds nothing to do.
+        if first == nil {
+            timer?.cancel()
+            timer = nil
+        }
         Unmanaged.passUnretained(exchange).release()
     }
 }

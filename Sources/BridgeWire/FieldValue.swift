@@ -20,6 +20,13 @@ public struct FieldValue: RandomAccessCollection, @unchecked Sendable {
     @inlinable
     public init() { self.init(storage: nil, startIndex: 0, endIndex: 0) }
 
+    /// A copy of `bytes`.
+    public init(_ bytes: some Collection<UInt8>) {
+        let storage = FieldStorage.make(bytes.count)
+        UnsafeMutableRawBufferPointer(start: storage.bytes, count: bytes.count).copyBytes(from: bytes)
+        self.init(storage: storage, startIndex: 0, endIndex: bytes.count)
+    }
+
     @inlinable
     public subscript(position: Int) -> UInt8 {
         precondition(position >= startIndex && position < endIndex, "FieldValue: \(position) is outside of it")
@@ -28,7 +35,8 @@ public struct FieldValue: RandomAccessCollection, @unchecked Sendable {
 
     @inlinable
     public subscript(bounds: Range<Int>) -> FieldValue {
-        precondition(bounds.lowerBound >= startIndex && bounds.upperBound <= endIndex, "FieldValue: \(bounds) is outside of it")
+        precondition(
+            bounds.lowerBound >= startIndex && bounds.upperBound <= endIndex, "FieldValue: \(bounds) is outside of it")
         return FieldValue(storage: storage, startIndex: bounds.lowerBound, endIndex: bounds.upperBound)
     }
 

@@ -24,7 +24,9 @@ enum GRPCFields {
         fields.append("content-type", contentType.utf8)
         HopByHop.copy(from: head.fields, into: &fields, except: isNative ? requestOnly : requestOnlyAndLength)
         // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
-        if !isNative, !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
+        if !isNative, !head.fields.contains("grpc-accept-encoding") {
+            fields.append("grpc-accept-encoding", "identity")
+        }
         return fields
     }
 
