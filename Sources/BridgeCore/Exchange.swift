@@ -30,6 +30,8 @@ public final class Exchange {
     var lastAddress: String?
     var lastDropped = 0
     var isBackWaiting = false
+    /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
+    public private(set) var firstHead: FieldBlock?
 
     private var deadlineTimer: WheelTimer?
     /// Set where the exchange waits in its route's ``IdleWatch``; later it has a timer.
@@ -170,6 +172,7 @@ public final class Exchange {
     public func backOpened(_ head: FieldBlock? = nil) {
         guard state.phase == .open else { return }
         lastActivity = worker.now
+        if reconnection != nil, firstHead == nil { firstHead = head }
         front?.backOpened(head)
     }
 
@@ -182,7 +185,11 @@ public final class Exchange {
     }
 
     public func backEnded(_ trailers: FieldBlock? = nil) {
-        guard !lostByEnd() else { return }
+        if !lostByEnd() { backEndedForGood(trailers) }
+    }
+
+    /// An end that is meant for the client, whatever the route says of a back-end that goes away.
+    public func backEndedForGood(_ trailers: FieldBlock? = nil) {
         lastActivity = worker.now
         switch state.backEnded(staysOpen: back?.staysOpenAfterEnd ?? false) {
         case .finishFront:
