@@ -24,12 +24,8 @@ struct Dialer {
     /// Tells the log of a failure that is one of TLS.
     func note(_ failure: Failure) { notes?.note(failure, of: backend.name, worker) }
 
-    /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`.
-    static func text(_ address: Address) -> String {
-        switch address {
-        case .host(let host, let port): return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
-    }
+    /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`, `unix:/run/x.sock`.
+    static func text(_ address: Address) -> String { address.description }
 
     /// Opens a connection to an endpoint, see ``connect(to:host:nodelay:handler:done:)``.
     func connect(
@@ -89,6 +85,7 @@ struct Dialer {
             } else {
                 connected = bootstrap.connect(host: host, port: port)
             }
+        case .unix(let path): connected = bootstrap.connect(unixDomainSocketPath: path)
         }
         connected.assumeIsolated().whenComplete(done)
     }
