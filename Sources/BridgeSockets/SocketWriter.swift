@@ -23,16 +23,10 @@ public final class SocketWriter {
     private var needsFlush = false
 
     /// - Parameter isClear: whether the bytes are to stand on the wire as they are, no TLS or other handler between.
+    /// - Parameter context: of the handler that bytes are written from, where handlers behind it do not take bytes.
     /// - Returns: nil where there is no socket to write to, or it is not for us.
-    public convenience init?(_ channel: any Channel, isClear: Bool = true) {
+    public init?(_ channel: any Channel, isClear: Bool = true, from context: ChannelHandlerContext? = nil) {
         guard isClear else { return nil }
-        self.init(channel, nil)
-    }
-
-    /// For a handler with none between it and the socket that changes what is written: TLS itself.
-    public convenience init?(_ context: ChannelHandlerContext) { self.init(context.channel, context) }
-
-    private init?(_ channel: any Channel, _ context: ChannelHandlerContext?) {
         let handle = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }
         guard let handle else { return nil }
         self.channel = channel

@@ -54,3 +54,7 @@ public struct FieldValue: RandomAccessCollection, @unchecked Sendable {
         try withUnsafeBytes { try body($0.assumingMemoryBound(to: UInt8.self)) }
     }
 }
+
+extension FieldValue: ExpressibleByArrayLiteral {
+    public init(arrayLiteral bytes: UInt8...) { self = bytes.isEmpty ? FieldValue() : FieldValue(bytes) }
+}

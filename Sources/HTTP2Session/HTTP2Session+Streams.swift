@@ -62,11 +62,11 @@ extension HTTP2Session {
         return Unmanaged<HTTP2Stream>.fromOpaque(user)._withUnsafeGuaranteedRef { body($0) }
     }
 
-    /// libnghttp2 reads the fields as it packs them: whoever hands them over keeps the block until the stream is closed.
-    /// It packs none of a stream that it does not know, and those are closed here.
+    /// - Parameter flags: ``notCopied`` where the stream keeps the block until it is closed: libnghttp2 reads fields as it
+    ///   packs them, and packs none of a stream that is closed.
     @inline(__always)
     func withHeaders<Result>(
-        _ fields: FieldBlock, _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
+        _ fields: FieldBlock, flags: UInt8 = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue), _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
     ) -> Result {
         withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { headers in
             fields.withFieldPointers { index, name, value in
@@ -74,14 +74,14 @@ extension HTTP2Session {
                     at: index,
                     to: nghttp2_nv(
                         name: name.baseAddress, value: value.baseAddress,
-                        namelen: name.count, valuelen: value.count, flags: Self.notCopied))
+                        namelen: name.count, valuelen: value.count, flags: flags))
             } then: {
                 body(headers.baseAddress, fields.count)
             }
         }
     }
 
-    private static let notCopied = UInt8(
+    static let notCopied = UInt8(
         NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
 
     /// - Parameter user: the stream's ``pointer(_:)``.

@@ -148,7 +148,7 @@ public final class HTTP2Session {
         // What the closure captures costs no counts of references.
         let (session, user) = (session, pointer(stream))
         var provider = dataProvider(user)
-        let id = withHeaders(fields) { headers, count -> Int32 in
+        let id = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
             guard !endStream else { return nghttp2_submit_request(session, nil, headers, count, nil, user) }
             return nghttp2_submit_request(session, nil, headers, count, &provider, user)
         }
@@ -218,7 +218,7 @@ public final class HTTP2Session {
         stream.head = fields
         let (session, id) = (session, stream.id)
         var provider = dataProvider(pointer(stream))
-        let result = withHeaders(fields) { headers, count -> Int32 in
+        let result = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
             guard !endStream else { return nghttp2_submit_response(session, id, headers, count, nil) }
             return nghttp2_submit_response(session, id, headers, count, &provider)
         }
@@ -226,9 +226,17 @@ public final class HTTP2Session {
         tellOutput()
     }
 
+    /// RFC 9113 §8.1: "one HEADERS frame … containing the header section" for each interim response.
+    func submitInterim(_ stream: HTTP2Stream, _ fields: FieldBlock) {
+        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        let result = withHeaders(fields) { nghttp2_submit_headers(session, none, stream.id, nil, $0, $1, nil) }
+        if result != 0 { submitReset(stream, .internalError) }
+        tellOutput()
+    }
+
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
         let (session, id) = (session, stream.id)
-        return withHeaders(fields) { nghttp2_submit_trailer(session, id, $0, $1) }
+        return withHeaders(fields, flags: Self.notCopied) { nghttp2_submit_trailer(session, id, $0, $1) }
     }
 
     func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {

@@ -93,7 +93,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func start(_ context: ChannelHandlerContext) {
         guard state.start() else { return }
-        writer = SocketWriter(context)
+        writer = SocketWriter(context.channel, from: context)
         do {
             let connection = try TLSConnection(tls, serverName: serverName)
             self.connection = connection
