@@ -16,6 +16,8 @@ public final class Exchange {
     public let request: FieldBlock
     /// The client's IP address.
     public let client: String
+    /// The client's connection, for back-ends that are told of it; nil where none may be.
+    public let connection: ConnectionInfo?
     /// When the call must have ended; back legs pass on what is left of it.
     public private(set) var deadline: NIODeadline?
 
@@ -46,8 +48,10 @@ public final class Exchange {
     public private(set) var failure: Failure?
 
     public init(
-        front: (any FrontLeg)? = nil, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
+        front: (any FrontLeg)? = nil, request: FieldBlock, client: String, connection: ConnectionInfo? = nil,
+        route: WorkerRoute, worker: Worker
     ) {
+        self.connection = connection
         self.front = front
         self.request = request
         self.client = client
