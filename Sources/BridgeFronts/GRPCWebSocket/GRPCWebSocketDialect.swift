@@ -8,11 +8,12 @@ import NIOCore
 /// gRPC-Web's frames; header fields and trailers are frames as well, and the call's stream writes them.
 final class GRPCWebSocketDialect: GRPCDialect {
     var frontName: String { "grpc-websockets" }
+    var isNative: Bool { false }
     var saysEmptyBody: Bool { false }
 
     let backContentType: String
     let frontContentType: String
-    private let clientAccepts: ArraySlice<UInt8>?
+    private let clientAccepts: FieldValue?
     private let maxMessageBytes: Int
     private var requestScanner: GRPCFrameScanner
     private var responseBodyState: GRPCWebResponseBody?
@@ -28,7 +29,7 @@ final class GRPCWebSocketDialect: GRPCDialect {
     }
 
     /// The transport's clients send gRPC-Web's; it says no more than how messages are encoded.
-    private static func contentType(_ value: ArraySlice<UInt8>?) throws(GRPCFrameError) -> GRPCWebContentType {
+    private static func contentType(_ value: FieldValue?) throws(GRPCFrameError) -> GRPCWebContentType {
         guard let value else { return GRPCWebContentType(mode: .binary) }
         guard let type = GRPCWebContentType.parse(value), type.mode == .binary else {
             let reason = "the content-type of a call over WebSocket is application/grpc-web, with any suffix"
