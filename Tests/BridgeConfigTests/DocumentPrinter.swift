@@ -173,7 +173,10 @@ enum DocumentPrinter {
                 "pingInterval": timer(route.websocket.pingInterval), "pongTimeout": timer(route.websocket.pongTimeout),
                 "maxMessageBytes": SizeText.json(route.websocket.maxMessageBytes),
             ]),
-            "tcp": object(["halfClose": "\(route.tcp.halfClose)", "nodelay": "\(route.tcp.nodelay)"]),
+            "tcp": object([
+                "framing": quoted(route.tcp.framing.rawValue), "halfClose": "\(route.tcp.halfClose)",
+                "nodelay": "\(route.tcp.nodelay)",
+            ]),
             "udp": object([
                 "idle": timer(route.udp.idle), "maxDatagramBytes": SizeText.json(route.udp.maxDatagramBytes),
                 "maxSessions": "\(route.udp.maxSessions)", "maxSessionsPerClient": "\(route.udp.maxSessionsPerClient)",

@@ -42,6 +42,7 @@ extension Kind where Value == Route {
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, o)
             ReconnectFit.check(route, o)
+            FramingFit.check(route, o)
             return route
         }
     }
