@@ -67,12 +67,6 @@ struct UnsupportedTests {
             f:6:45: routes[0].rateLimit: not supported yet
               Leave the key out: this build would not do what it asks for.
             """#),
-        Case(
-            #""backend": "b", "websocket": {"compression": "passthrough"}"#,
-            #"""
-            f:6:46: routes[0].websocket.compression: "passthrough" is not supported yet
-              Supported: "off".
-            """#),
     ]
 
     @Test(arguments: routes)

@@ -7,6 +7,7 @@ import struct
 import subprocess
 
 import pytest
+from websockets.sync.client import connect
 
 from support.bridge import binary
 from support.tcp import ScriptedTCP
@@ -34,6 +35,7 @@ def bridge(start_bridge, make_config, back):
         route("text", tcp={"framing": "text"}, websocket=small),
         route("notify", tcp={"framing": "line"}, websocket=small, reconnect={"mode": "notify", "backoff": {"initial": "50ms"}}),
         route("vnc", websocket={"subprotocols": ["binary", "base64"]}),
+        route("deflate", tcp={"framing": "line"}, websocket={"compression": "on"}),
         route("mqtt", websocket={"subprotocols": ["mqtt"]}),
     ]))
 
@@ -143,6 +145,18 @@ def test_half_a_line_of_a_lost_back_end_is_not_taken_for_the_next_one_s(session,
     second = back.take()
     second.send(b"new\n")
     assert messages(client, 1) == [(TEXT, b"new")]
+
+
+def test_lines_are_compressed_where_both_sides_agree(bridge, back):
+    """RFC 7692 §7.2.1: each message by itself, empty ones as well."""
+    host, port = bridge.address("clear")
+    with connect(f"ws://{host}:{port}/deflate", compression="deflate") as client:
+        server = back.take()
+        assert client.protocol.extensions, "permessage-deflate was not agreed on"
+        client.send("compress me " * 100)
+        assert exactly(server, 1201) == b"compress me " * 100 + b"\n"
+        server.send(b"line \n\n" + b"again " * 500 + b"\nla" + b"st\n")
+        assert [client.recv(DEADLINE) for _ in range(4)] == ["line ", "", "again " * 500, "last"]
 
 
 # noVNC: its handshake, and RFB's (RFC 6143 §7.1.1) through it.

@@ -44,6 +44,7 @@ extension Kind where Value == Route {
             ProtocolFit.complete(&route.match, backend, o)
             ReconnectFit.check(route, o)
             FramingFit.check(route, o)
+            CompressionFit.check(route, o)
             return route
         }
     }

@@ -59,17 +59,23 @@ extension WebSocketLeg {
     func deliverFramed(_ bytes: ByteBuffer, _ framer: TCPFramer) {
         do throws(TCPFraming.Violation) {
             let opcode: WebSocketOpcode = framer.framing.isText ? .text : .binary
-            for message in try framer.framing.fromBack(bytes) { write(opcode, message) }
+            for message in try framer.framing.fromBack(bytes) { writeMessage(opcode, message) }
         } catch {
             exchange.fail(TCPFramer.failure(error))
         }
+    }
+
+    private func writeMessage(_ opcode: WebSocketOpcode, _ message: ByteBuffer) {
+        guard let deflater else { return write(opcode, message) }
+        let piece = deflater.deflate(message, begins: true, ends: true)
+        write(opcode, piece.payload, isMarked: piece.isMarked)
     }
 
     /// - Returns: false if the end is no end, which the client was told.
     func finishFramed(_ framer: TCPFramer) -> Bool {
         guard phase == .open || phase == .leaving else { return true }
         do throws(TCPFraming.Violation) {
-            if let last = try framer.framing.backEnded() { write(.text, last) }
+            if let last = try framer.framing.backEnded() { writeMessage(.text, last) }
             return true
         } catch {
             fail(TCPFramer.failure(error))
