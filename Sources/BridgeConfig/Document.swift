@@ -309,6 +309,10 @@ public struct WebSocketOptions: Sendable, Equatable {
 }
 
 public struct TCPOptions: Sendable, Equatable {
+    /// How a WebSocket's messages stand in the byte stream.
+    public enum Framing: String, Sendable, CaseIterable { case stream, line, length32, text }
+
+    public var framing = Framing.stream
     /// Whether one side's end leaves the other direction open.
     public var halfClose = true
     public var nodelay = true

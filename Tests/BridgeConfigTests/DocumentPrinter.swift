@@ -178,7 +178,10 @@ enum DocumentPrinter {
                 "maxMessageBytes": SizeText.json(route.websocket.maxMessageBytes),
                 "compression": quoted(route.websocket.compression.rawValue),
             ]),
-            "tcp": object(["halfClose": "\(route.tcp.halfClose)", "nodelay": "\(route.tcp.nodelay)"]),
+            "tcp": object([
+                "framing": quoted(route.tcp.framing.rawValue), "halfClose": "\(route.tcp.halfClose)",
+                "nodelay": "\(route.tcp.nodelay)",
+            ]),
             "udp": object([
                 "idle": timer(route.udp.idle), "maxDatagramBytes": SizeText.json(route.udp.maxDatagramBytes),
                 "maxSessions": "\(route.udp.maxSessions)", "maxSessionsPerClient": "\(route.udp.maxSessionsPerClient)",

@@ -218,6 +218,7 @@ private struct RandomDocument {
         route.websocket.pingInterval = duration()
         route.websocket.pongTimeout = duration()
         route.websocket.maxMessageBytes = 1 + number(10_000_000)
+        route.tcp.framing = self.one(of: TCPOptions.Framing.allCases)
         route.tcp.halfClose = flag()
         route.tcp.nodelay = flag()
         route.retryPolicy = flag() ? retryPolicy() : nil

@@ -108,7 +108,7 @@ struct RouteOptionsProblemTests {
             #""backend": "b", "tcp": {"framing": "lines", "halfClose": 1}"#,
             #"""
             f:6:36: routes[0].tcp.framing: "lines" is not known here
-              Known: "stream".
+              Did you mean "line"? Known: "stream", "line", "length32", "text".
             f:6:58: routes[0].tcp.halfClose: expected true or false, found the number 1
               Write true or false, without quotes.
             """#),

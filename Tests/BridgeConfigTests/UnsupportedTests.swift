@@ -57,12 +57,6 @@ struct UnsupportedTests {
             f:6:45: routes[0].rateLimit: not supported yet
               Leave the key out: this build would not do what it asks for.
             """#),
-        Case(
-            #""backend": "b", "tcp": {"framing": "length32"}"#,
-            #"""
-            f:6:36: routes[0].tcp.framing: "length32" is not supported yet
-              Supported: "stream".
-            """#),
     ]
 
     @Test(arguments: routes)

@@ -143,8 +143,7 @@ extension Kind where Value == TCPOptions {
     static var tcp: Kind {
         .object { o in
             var options = TCPOptions()
-            var framing = "stream"
-            o.read("framing", into: &framing, as: .word(["stream"], later: ["line", "length32", "text"]))
+            o.read("framing", into: &options.framing, as: .word())
             o.read("halfClose", into: &options.halfClose, as: .flag)
             o.read("nodelay", into: &options.nodelay, as: .flag)
             return options

@@ -49,6 +49,7 @@ extension WebSocketLeg: FrontLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .open || phase == .leaving else { return }
+        if let framer { return deliverFramed(bytes, framer) }
         let begins = !isInAnswer
         let opcode: WebSocketOpcode = isInAnswer ? .continuation : flags.contains(.text) ? .text : .binary
         isInAnswer = carriage == .messages && !flags.contains(.endsMessage)
@@ -60,6 +61,7 @@ extension WebSocketLeg: FrontLeg {
     }
 
     func finish(_ trailers: FieldBlock?) {
+        if let framer, !finishFramed(framer) { return }
         let close = WebSocketClose(trailers: trailers)
         if phase == .leaving {
             closeAnswer = close ?? closeAnswer
@@ -97,6 +99,7 @@ extension WebSocketLeg: FrontLeg {
     }
 
     func backReconnected() {
+        framer?.framing.backBegins()
         guard wantsEvents, phase == .open else { return }
         isToldOfLoss = false
         write(.text, ReconnectEvents.reconnected)

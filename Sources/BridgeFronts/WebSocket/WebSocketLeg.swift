@@ -42,6 +42,8 @@ final class WebSocketLeg {
     let carriage: Carriage
     /// The back-end's side is told where messages end, for the time that it is away.
     private let endOfMessage: BodyFlags
+    /// nil: a TCP back-end's bytes stand in binary messages as they come.
+    let framer: TCPFramer?
     let wantsEvents: Bool
     /// The back-end's message has begun and not ended.
     var isInAnswer = false
@@ -82,6 +84,7 @@ final class WebSocketLeg {
         case .tcp, .grpc, .http: carriage = .stream
         }
         endOfMessage = route.reconnect == nil && carriage != .messages ? [] : .endsMessage
+        framer = TCPFramer(route, subprotocol: subprotocol)
         wantsEvents = ReconnectEvents.areWanted(request)
         let limit =
             carriage == .datagrams
@@ -134,7 +137,9 @@ final class WebSocketLeg {
         case .data(let bytes, let kind, let endsMessage):
             let end = endsMessage ? endOfMessage : []
             switch carriage {
-            case .stream: forward(bytes, end)
+            case .stream:
+                guard let framer else { return forward(bytes, end) }
+                forwardFramed(bytes, framer, endsMessage: endsMessage, end)
             case .datagrams: collect(bytes, endsMessage)
             case .messages:
                 self.kind = kind
@@ -175,7 +180,7 @@ final class WebSocketLeg {
         forward(whole, .endsMessage)
     }
 
-    private func forward(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
+    func forward(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
         hasUntakenData = true
         exchange.frontBody(bytes, flags)
     }
@@ -198,10 +203,14 @@ final class WebSocketLeg {
 
     private func violated(_ violation: WebSocketViolation) {
         let kind: Failure.Kind = violation.closeCode == .messageTooBig ? .messageTooBig : .protocolViolation
-        failure = Failure(kind, .front, .body, violation.reason)
+        violated(Failure(kind, .front, .body, violation.reason), violation.closeCode)
+    }
+
+    func violated(_ failure: Failure, _ code: WebSocketCloseCode) {
+        self.failure = failure
         if phase == .open {
-            closeCode = violation.closeCode.rawValue
-            writeClose(violation.closeCode, violation.reason)
+            closeCode = code.rawValue
+            writeClose(code, failure.reason)
         }
         leave()
     }
