@@ -33,8 +33,7 @@ public struct CORSPolicy: Sendable {
     }
 
     /// The answer to a preflight from an origin that is let in: 204 and what is allowed.
-    public func preflight(_ head: RequestHead, origin: FieldValue, methods: some Collection<UInt8>) -> FieldBlock
-    {
+    public func preflight(_ head: RequestHead, origin: FieldValue, methods: some Collection<UInt8>) -> FieldBlock {
         var fields = FieldBlock()
         fields.append(":status", "204")
         fields.append("access-control-allow-origin", origin)

@@ -66,7 +66,8 @@ extension HTTP2Session {
     ///   packs them, and packs none of a stream that is closed.
     @inline(__always)
     func withHeaders<Result>(
-        _ fields: FieldBlock, flags: UInt8 = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue), _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
+        _ fields: FieldBlock, flags: UInt8 = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue),
+        _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
     ) -> Result {
         withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { headers in
             fields.withFieldPointers { index, name, value in
