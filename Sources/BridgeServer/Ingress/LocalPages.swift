@@ -33,7 +33,7 @@ public struct LocalPages: Sendable {
 
     /// - Returns: whether the path was one of these, and is answered.
     func answer(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
-        guard !pages.isEmpty, !head.fields.contains("upgrade"),
+        guard !pages.isEmpty, !head.fields.contains("upgrade"), head.method != .connect,
             let make = pages[String(decoding: head.path, as: UTF8.self)]
         else { return false }
         guard head.method == .get || head.method == .head else {
