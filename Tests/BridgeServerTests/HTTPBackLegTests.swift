@@ -262,6 +262,24 @@ struct HTTPBackLegTests {
         await server.close()
     }
 
+    /// The end has come, and the loop has not heard of it: a POST may not be repeated, so it is not tried there.
+    @Test func aPOSTIsNotSentOnAConnectionThatHasJustEnded() async throws {
+        let server = try BlockingServer()
+        let world = try await Self.world([server.port])
+        let first = try await Self.ask(world)
+        let peer = server.accept()
+        server.read(peer, Self.get.utf8.count)
+        server.write(peer, Self.ok)
+        try await first.wait("the answer") { $0.isFinished }
+        let request = FieldBlock([":method": "POST", ":path": "/x", ":authority": "t"])
+        let session = try await BackSession.open(world, request: request, ends: true) { server.close(peer) }
+        let second = server.accept()
+        server.read(second, "POST /x HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\n\r\n".utf8.count)
+        server.write(second, Self.ok)
+        try await session.wait("the answer") { $0.isFinished }
+        server.close(second)
+    }
+
     @Test func aConnectionThatTheBackEndEndsWhileItWaitsIsNotUsed() async throws {
         let server = try await RawServer()
         let world = try await Self.world([server.port])

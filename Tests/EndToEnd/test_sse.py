@@ -291,6 +291,8 @@ def test_sessions_are_named_and_counted(bridge, raw):
 def test_a_page_of_another_origin_is_let_in_by_cors_alone(bridge):
     origin = [("origin", "https://app.example")]
     Events(bridge, "/echo", origin, expected=403)
+    Events(bridge, "/echo", [("sec-fetch-site", "cross-site")], expected=403)
+    Events(bridge, "/echo", [("sec-fetch-site", "same-origin")]).close()
     events = Events(bridge, "/cors", origin)
     assert events.reply.header("access-control-allow-origin") == "https://app.example"
     reply = events.post(b"hi", headers=origin)

@@ -47,6 +47,8 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private var hasAnswer: Bool { answerHead != nil }
     var isReused: Bool { served > 1 }
     var isWritable: Bool { wire.isWritable }
+    /// See ``SystemSocket/hasEnded(_:)``.
+    var hasEnded: Bool { context.map { SystemSocket.hasEnded($0.channel) } ?? true }
 
     // MARK: Commands of the connector
 

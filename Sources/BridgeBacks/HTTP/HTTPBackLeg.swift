@@ -29,6 +29,8 @@ final class HTTPBackLeg: BackLeg {
 
     var isWritable: Bool { connection?.isWritable ?? false }
     var staysOpenAfterEnd: Bool { false }
+    /// Whether the request may be sent once more, whatever became of it.
+    var isRepeatable: Bool { repetition.isIdempotent }
     /// A connection is wanted.
     var isWaiting: Bool { phase == .waiting }
 

@@ -82,11 +82,18 @@ public final class HTTPConnector: BackConnector {
         leg.place.endpoint?.load -= 1
         leg.place.endpoint = next
         next.load += 1
-        if mayReuse, let connection = next.idle.popLast() {
-            idleCount -= 1
-            return leg.assigned(connection)
-        }
+        if mayReuse, let connection = takeIdle(of: next, for: leg) { return leg.assigned(connection) }
         dial(next, leg, mayReuse)
+    }
+
+    /// A request that may not be repeated is not tried on a connection whose end has come.
+    private func takeIdle(of endpoint: Endpoint, for leg: HTTPBackLeg) -> HTTPBackConnection? {
+        while let connection = endpoint.idle.popLast() {
+            idleCount -= 1
+            guard !leg.isRepeatable, connection.hasEnded else { return connection }
+            connection.close()
+        }
+        return nil
     }
 
     private func dial(_ endpoint: Endpoint, _ leg: HTTPBackLeg, _ mayReuse: Bool) {

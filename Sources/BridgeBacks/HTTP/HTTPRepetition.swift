@@ -12,7 +12,7 @@ struct HTTPRepetition {
 
     enum OnLost: Equatable { case sendAgain, fail }
 
-    private let isIdempotent: Bool
+    let isIdempotent: Bool
     /// What was sent of the body, as long as it is kept.
     private(set) var kept = ByteBuffer()
     private var isWhole = true

@@ -92,10 +92,18 @@ public enum SSEFront: FrontProtocol {
     /// As for WebSockets (RFC 6455 §10.2): a page of another host neither reads nor opens a session, unless `cors` says so.
     private static func isOriginAllowed(_ request: FrontRequest) -> Bool {
         let fields = request.head.fields
-        guard let origin = fields.string("origin") else { return true }
+        guard let origin = fields.string("origin") else { return !isOfAnotherSite(fields) }
         if request.route.cors?.allowedOrigin(fields) != nil { return true }
         guard let separator = origin.firstRange(of: "://") else { return false }
         return origin[separator.upperBound...].lowercased() == (fields.string(":authority") ?? "").lowercased()
+    }
+
+    /// Fetch Metadata §2.3: a page that fetches without CORS sends no Origin with a GET, but the browser says where it is.
+    private static func isOfAnotherSite(_ fields: FieldBlock) -> Bool {
+        switch fields.string("sec-fetch-site") {
+        case "cross-site", "same-site": true
+        case .some, nil: false
+        }
     }
 
     private static func refuseOrigin(_ request: FrontRequest) {

@@ -65,12 +65,14 @@ final class BackSession: Sendable {
 
     /// Opens an exchange on the world's connector.
     /// - Parameter ends: the client's side ends in the same tick.
+    /// - Parameter before: what happens in that tick before it, while the loop hears of nothing.
     static func open(
         _ world: BackWorld, idle: Duration? = nil, deadline: TimeAmount? = nil,
         request: FieldBlock = FieldBlock([":method": "POST", ":scheme": "http", ":path": "/x", ":authority": "t"]),
-        ends: Bool = false
+        ends: Bool = false, before: @escaping @Sendable () -> Void = {}
     ) async throws -> BackSession {
         try await world.loop.submit {
+            before()
             let front = Front()
             let (worker, route) = (world.bound.value.worker, world.bound.value.route)
             worker.refreshClock()
