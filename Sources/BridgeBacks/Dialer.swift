@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import NIOCore
 import NIOPosix
 
@@ -23,22 +24,25 @@ struct Dialer {
     /// Opens a TCP connection. Every address of a name is tried (RFC 8305); one that does not answer is given up after
     /// the back-end's `timeouts.connect`. The channel reads nothing until it is asked to.
     ///
+    /// - Parameter userTimeout: see ``TCPLiveness``.
     /// - Parameter handler: is in the pipeline from the beginning.
     /// - Parameter done: is told on the worker's event loop, once.
     func connect(
-        to endpoint: Address, nodelay: Bool, handler: some ChannelInboundHandler,
+        to endpoint: Address, nodelay: Bool, userTimeout: Duration? = nil, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
         if let openChannel { return done(.success(openChannel(handler))) }
         let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
-        let bootstrap = ClientBootstrap(group: worker.eventLoop)
-            .connectTimeout(TimeAmount(backend.connectTimeout))
-            .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.autoRead, value: false)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
-            }
+        let bootstrap = TCPLiveness.options(userTimeout: userTimeout).reduce(
+            ClientBootstrap(group: worker.eventLoop)
+        ) { $0.channelOption(ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value) }
+        .connectTimeout(TimeAmount(backend.connectTimeout))
+        .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
+        .channelOption(.allowRemoteHalfClosure, value: true)
+        .channelOption(.autoRead, value: false)
+        .channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+        }
         let connected: EventLoopFuture<any Channel>
         switch endpoint {
         case .host(let host, let port):
@@ -50,9 +54,18 @@ struct Dialer {
         }
         let worker = worker
         let text = Self.text(endpoint)
+        let counters = worker.counters.backend(backend.name).endpoint(text)
         connected.assumeIsolated().whenComplete { result in
             worker.refreshClock()
-            done(result.mapError { Self.failure($0, text) })
+            switch result {
+            case .success(let channel):
+                counters.connected()
+                done(.success(channel))
+            case .failure(let error):
+                let failure = Self.failure(error, text)
+                counters.failedToConnect(failure.kind.rawValue)
+                done(.failure(failure))
+            }
         }
     }
 
@@ -61,7 +74,7 @@ struct Dialer {
         switch error {
         case ChannelError.connectTimeout(let after):
             let reason = "no answer within \(Double(after.nanoseconds) / 1e9) s (timeouts.connect)"
-            return Failure(.connectTimeout, .back, .connect, reason, address: address)
+            return Failure(.connectTimeout, .back, .connect, reason, address: address, timeout: .connect)
         case let error as NIOConnectionError:
             if let last = error.connectionErrors.last { return failure(last.error, address) }
             return Failure(.resolveFailed, .back, .resolve, "the name does not resolve", address: address)

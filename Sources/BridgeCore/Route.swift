@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
+import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -23,8 +24,12 @@ public final class WorkerRoute {
     public let cors: CORSPolicy?
     public let isBrief: Bool
 
-    public init(config: Route, connector: any BackConnector) {
+    /// The worker's, of this route.
+    public let counters: RouteCounters
+
+    public init(config: Route, connector: any BackConnector, counters: RouteCounters = RouteCounters()) {
         self.config = config
+        self.counters = counters
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief

@@ -1,6 +1,7 @@
 // rtbridge: one event loop and all that belongs to it alone.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgePolicy
 import BridgeTelemetry
 import Logging
 import NIOCore
@@ -30,6 +31,12 @@ public final class Worker {
     /// Larger ones are not kept.
     private static let maximumSpareOutputBytes = 128 * 1024
 
+    public let counters: WorkerCounters
+    /// What is kept of clients' bytes for retries and for back-ends that are away.
+    public let held: ByteBudget
+    /// With two workers an eighth of a gibibyte: 256 calls or sessions that are kept with all that each may have.
+    public static let maximumHeldBytes = 64 * 1024 * 1024
+
     /// What failed of late, for people who ask why.
     public internal(set) var failedCalls = FailedCalls()
 
@@ -37,7 +44,12 @@ public final class Worker {
     private var dirty: [any TickFlushable] = []
     private var isFlushScheduled = false
 
-    public init(eventLoop: any EventLoop, index: Int, logger: Logger, accessLog: AccessLog?) {
+    public init(
+        eventLoop: any EventLoop, index: Int, logger: Logger, accessLog: AccessLog?,
+        maximumHeldBytes: Int = maximumHeldBytes
+    ) {
+        held = ByteBudget(limit: maximumHeldBytes)
+        counters = WorkerCounters(held: held)
         self.eventLoop = eventLoop
         self.index = index
         self.logger = logger

@@ -30,6 +30,9 @@ public final class GRPCConnector: GRPCBackEnd {
     private var nextAttempt: NIODeadline?
     private var retryTimer: WheelTimer?
     private var lastFailure: Failure?
+    /// The last attempt that failed.
+    private(set) var lastDial: (began: NIODeadline, took: TimeAmount)?
+    private var dialBegan: NIODeadline
     private var probes: [(Failure?) -> Void] = []
     var retryBudget = RetryBudget()
 
@@ -50,6 +53,7 @@ public final class GRPCConnector: GRPCBackEnd {
         self.buffers = buffers
         dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
         backoff = Backoff(backend.backoff)
+        dialBegan = worker.now
     }
 
     var worker: Worker { dialer.worker }
@@ -126,9 +130,10 @@ public final class GRPCConnector: GRPCBackEnd {
         }
         isDialling = true
         let attemptStart = worker.now
+        dialBegan = attemptStart
         let connection = GRPCBackConnection(connector: self)
         let endpoint = dialer.backend.endpoints[0]
-        dialer.connect(to: endpoint, nodelay: true, handler: connection) { [self] result in
+        dialer.connect(to: endpoint, nodelay: true, userTimeout: userTimeout, handler: connection) { [self] result in
             switch result {
             case .success:
                 // Ready once SETTINGS came: see connectionReady.
@@ -138,6 +143,12 @@ public final class GRPCConnector: GRPCBackEnd {
                 attemptFailed(failure)
             }
         }
+    }
+
+    /// gRFC A18: TCP_USER_TIMEOUT is "the value of the keepalive timeout", where keepalive is on.
+    private var userTimeout: Duration? {
+        let keepalive = dialer.backend.keepalive
+        return keepalive.interval == nil ? nil : keepalive.timeout
     }
 
     // MARK: Events of connections
@@ -176,6 +187,7 @@ public final class GRPCConnector: GRPCBackEnd {
     func attemptFailed(_ failure: Failure) {
         isDialling = false
         lastFailure = failure
+        lastDial = (dialBegan, worker.now - dialBegan)
         nextAttempt = worker.now + TimeAmount(backoff.next(using: &worker.random))
         worker.logger.debug(
             "back-end not reached", metadata: ["back.name": "\(dialer.backend.name)", "reason": "\(failure.reason)"])

@@ -111,8 +111,9 @@ final class GRPCFrontLeg {
             AccessRecord(
                 route: request.route.name, front: dialect.frontName, client: request.head.connection.client,
                 path: String(decoding: request.head.path, as: UTF8.self), status: code(),
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
+                failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
+                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
+                bytesOut: exchange.bytesOut, attempts: exchange.attempts,
                 duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }

@@ -24,6 +24,8 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     enum Phase { case idle, busy, tunnel, lingering, closed }
 
+    /// A request has come.
+    private var hasServed = false
     /// Bytes that a leg may leave untaken before reading stops.
     static let maximumUntaken = 64 * 1024
 
@@ -133,6 +135,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     private func begin(_ head: HTTPRequestHead) {
         phase = .busy
+        hasServed = true
         timer?.cancel()
         let stream = HTTP1Stream(self, head)
         self.stream = stream
@@ -210,6 +213,21 @@ final class HTTP1Connection: ChannelDuplexHandler {
         LocalAnswer.send(stream, status: isTooLong ? 431 : 400, text: text)
     }
 
+    /// RFC 9110 §15.5.9: 408 says that the server "did not receive a complete request message within the time that it
+    /// was prepared to wait".
+    ///
+    /// Not over TLS: browsers open connections ahead, and an answer to a request that they did not make is an error page.
+    private func refuseLate() {
+        guard !info.isTLS else { return context?.close(promise: nil) ?? () }
+        let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+        self.stream = stream
+        phase = .busy
+        stream.closesAfterwards = true
+        let seconds = (ingress.listener.limits.headerTimeout ?? .zero) / .seconds(1)
+        LocalAnswer.send(
+            stream, status: 408, text: "No whole request head within \(seconds) s (limits.headerTimeout).")
+    }
+
     // MARK: Reading
 
     func read(context: ChannelHandlerContext) {
@@ -256,7 +274,13 @@ extension HTTP1Connection: TickFlushable {
 
 extension HTTP1Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
-        if phase != .busy, phase != .tunnel { context?.close(promise: nil) }
+        switch phase {
+        case .busy, .tunnel: break
+        case .idle:
+            ingress.noteTimeout(hasServed ? .connectionIdle : .header, info)
+            if hasServed { context?.close(promise: nil) } else { refuseLate() }
+        case .lingering, .closed: context?.close(promise: nil)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgeFronts
+import BridgeTelemetry
 import BridgeWire
 import HTTP2Session
 import NIOCore
@@ -22,6 +23,7 @@ package final class Ingress {
     private let local: LocalPages?
     /// `grpc.health.v1`, where this listener answers it.
     private let healthRoute: WorkerRoute?
+    let counters: ListenerCounters
     private var refusedConnections = 0
     /// Connections that are open here, to be told of a drain.
     private var connections: [ObjectIdentifier: any DrainableConnection] = [:]
@@ -31,6 +33,7 @@ package final class Ingress {
     ) {
         self.worker = worker
         self.listener = listener
+        counters = worker.counters.listener(listener.name)
         table = RouteTable(routes)
         self.local = local
         self.healthRoute = healthRoute
@@ -38,7 +41,7 @@ package final class Ingress {
 
     /// Finds who answers. Afterwards `stream.handler` is set, or the answer is on its way already.
     func dispatch(_ head: RequestHead, _ stream: any HTTPFrontStream) {
-        if let local, local.answer(head, stream) { return }
+        if let local, local.answer(head, stream, worker) { return }
         if CORSPolicy.isPreflight(head) { return answerPreflight(head, stream) }
         for front in fronts where front.recognises(head) {
             if let route = healthRoute, Self.isHealthCall(head), front.name != .websocket {
@@ -87,8 +90,20 @@ package final class Ingress {
         ConnectionStarter(ingress: self, info: info)
     }
 
+    /// A connection is closed, because nothing came in time.
+    func noteTimeout(_ timeout: Failure.Timeout, _ info: ConnectionInfo) {
+        counters.timedOut(timeout.rawValue)
+        worker.logger.debug(
+            "connection closed: no request in time",
+            metadata: [
+                "listener.name": "\(listener.name)", "client.address": "\(info.client)",
+                "failure.timeout": "\(timeout.rawValue)",
+            ])
+    }
+
     /// A connection found the listener full. Said at once, and then now and again.
     func noteRefusedConnection() {
+        counters.refuse()
         defer { refusedConnections += 1 }
         guard refusedConnections % 1000 == 0 else { return }
         worker.logger.warning(

@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import Logging
 import NIOCore
 import NIOOpenSSL
@@ -65,7 +66,11 @@ enum ListenerBinder {
     private static func bootstrap(
         _ index: Int, _ worker: NIOLoopBound<WorkerState>, sharesPort: Bool
     ) -> ServerBootstrap {
-        ServerBootstrap(group: worker.eventLoop)
+        TCPLiveness.options()
+            .reduce(ServerBootstrap(group: worker.eventLoop)) {
+                $0.serverChannelOption(
+                    ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value)
+            }
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -81,6 +86,7 @@ enum ListenerBinder {
 
     private static func accepted(_ channel: any Channel, _ ingress: Ingress) throws {
         let listener = ingress.listener
+        ingress.counters.accept()
         guard listener.enter() else {
             ingress.noteRefusedConnection()
             return channel.close(promise: nil)
