@@ -52,7 +52,8 @@ let package = Package(
         .target(
             name: "BridgeBacks",
             dependencies: [
-                "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", nio, posix, deque,
+                "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", "NIOOpenSSL", nio, posix,
+                deque,
             ]),
         .target(
             name: "BridgeServer",

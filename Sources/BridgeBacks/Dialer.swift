@@ -5,14 +5,29 @@ import BridgeConfig
 import BridgeCore
 import BridgeSockets
 import NIOCore
+import NIOOpenSSL
 import NIOPosix
 
 /// Connects to endpoints of one back-end, on one worker.
 struct Dialer {
     let backend: Backend
     let worker: Worker
+    /// nil: in clear text.
+    var tls: TLSClient?
+    /// nil: failures of TLS are told by somebody else.
+    var notes: TLSNotes?
+    /// See ``TCPLiveness``.
+    var userTimeout: Duration?
+    /// Whether connections are counted; a health check's are not.
+    var isCounted = true
     /// Stands in for sockets where it is set.
     var openChannel: ChannelOpener?
+
+    /// Whether what is written stands on the wire as it is.
+    var isClear: Bool { tls == nil }
+
+    /// Tells the log of a failure that is one of TLS.
+    func note(_ failure: Failure) { notes?.note(failure, of: backend.name, worker) }
 
     /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`.
     static func text(_ address: Address) -> String {
@@ -21,28 +36,74 @@ struct Dialer {
         }
     }
 
-    /// Opens a TCP connection. Every address of a name is tried (RFC 8305); one that does not answer is given up after
-    /// the back-end's `timeouts.connect`. The channel reads nothing until it is asked to.
+    /// Opens a connection to an endpoint, see ``connect(to:host:nodelay:handler:done:)``.
+    func connect(
+        to endpoint: Endpoint, nodelay: Bool, handler: some ChannelInboundHandler,
+        done: @escaping (Result<any Channel, Failure>) -> Void
+    ) {
+        connect(to: endpoint.address, host: endpoint.host, nodelay: nodelay, handler: handler, done: done)
+    }
+
+    /// Opens a TCP connection, and where the back-end has it TLS upon it. Every address of a name is tried (RFC 8305);
+    /// what is not there after the back-end's `timeouts.connect`, handshake included, is given up. The channel reads
+    /// nothing until it is asked to.
     ///
-    /// - Parameter userTimeout: see ``TCPLiveness``.
-    /// - Parameter handler: is in the pipeline from the beginning.
+    /// - Parameter host: the name that the address stands for, which TLS asks for and verifies; nil: the address's own.
+    /// - Parameter handler: is in the pipeline from the beginning; the channel is active for it once it may write.
     /// - Parameter done: is told on the worker's event loop, once.
     func connect(
-        to endpoint: Address, nodelay: Bool, userTimeout: Duration? = nil, handler: some ChannelInboundHandler,
+        to endpoint: Address, host: String? = nil, nodelay: Bool, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
         if let openChannel { return done(.success(openChannel(handler))) }
-        let bound = NIOLoopBound(handler, eventLoop: worker.eventLoop)
-        let bootstrap = TCPLiveness.options(userTimeout: userTimeout).reduce(
-            ClientBootstrap(group: worker.eventLoop)
-        ) { $0.channelOption(ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value) }
-        .connectTimeout(TimeAmount(backend.connectTimeout))
-        .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
-        .channelOption(.allowRemoteHalfClosure, value: true)
-        .channelOption(.autoRead, value: false)
-        .channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+        let worker = worker
+        let text = Self.text(endpoint)
+        let done = counted(text, done)
+        guard let tls else {
+            let handlers = NIOLoopBound([handler as any ChannelHandler], eventLoop: worker.eventLoop)
+            return open(endpoint, nodelay, handlers) { result in
+                worker.refreshClock()
+                done(result.mapError { Self.failure($0, text) })
+            }
         }
+        let handshake = BackHandshake(tls.application, self, text, done: done)
+        let secured: [any ChannelHandler] = [tls.makeHandler(host: host ?? endpoint.host), handshake, handler]
+        open(endpoint, nodelay, NIOLoopBound(secured, eventLoop: worker.eventLoop)) { result in
+            if case .failure(let error) = result { handshake.failed(Self.failure(error, text)) }
+        }
+    }
+
+    private func counted(
+        _ endpoint: String, _ done: @escaping (Result<any Channel, Failure>) -> Void
+    ) -> (Result<any Channel, Failure>) -> Void {
+        guard isCounted else { return done }
+        let counters = worker.counters.backend(backend.name).endpoint(endpoint)
+        return { result in
+            switch result {
+            case .success: counters.connected()
+            case .failure(let failure): counters.failedToConnect(failure.kind.rawValue)
+            }
+            done(result)
+        }
+    }
+
+    private func open(
+        _ endpoint: Address, _ nodelay: Bool, _ handlers: NIOLoopBound<[any ChannelHandler]>,
+        _ done: @escaping (Result<any Channel, any Error>) -> Void
+    ) {
+        let bootstrap = TCPLiveness.options(userTimeout: userTimeout)
+            .reduce(ClientBootstrap(group: worker.eventLoop)) {
+                $0.channelOption(ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value)
+            }
+            .connectTimeout(TimeAmount(backend.connectTimeout))
+            .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.autoRead, value: false)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers(handlers.value)
+                }
+            }
         let connected: EventLoopFuture<any Channel>
         switch endpoint {
         case .host(let host, let port):
@@ -52,21 +113,7 @@ struct Dialer {
                 connected = bootstrap.connect(host: host, port: port)
             }
         }
-        let worker = worker
-        let text = Self.text(endpoint)
-        let counters = worker.counters.backend(backend.name).endpoint(text)
-        connected.assumeIsolated().whenComplete { result in
-            worker.refreshClock()
-            switch result {
-            case .success(let channel):
-                counters.connected()
-                done(.success(channel))
-            case .failure(let error):
-                let failure = Self.failure(error, text)
-                counters.failedToConnect(failure.kind.rawValue)
-                done(.failure(failure))
-            }
-        }
+        connected.assumeIsolated().whenComplete(done)
     }
 
     /// What an error of connecting means.
@@ -78,6 +125,7 @@ struct Dialer {
         case let error as NIOConnectionError:
             if let last = error.connectionErrors.last { return failure(last.error, address) }
             return Failure(.resolveFailed, .back, .resolve, "the name does not resolve", address: address)
+        case let error as TLSError: return failure(error, address)
         case let error as IOError:
             return Failure(.connectFailed, .back, .connect, Errno.text(error), address: address)
         case is SocketAddressError, is SocketAddressError.UnknownHost:
@@ -89,6 +137,7 @@ struct Dialer {
 
     /// What an error on an open connection means.
     static func lost(_ error: (any Error)?, _ address: String) -> Failure {
+        if let error = error as? TLSError { return failure(error, address) }
         let reason = (error as? IOError).map(Errno.text) ?? "the back-end closed the connection"
         return Failure(.connectionLost, .back, .body, reason, address: address)
     }

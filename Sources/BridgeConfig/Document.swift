@@ -23,6 +23,13 @@ public struct Document: Sendable, Equatable {
 public enum Address: Sendable, Hashable {
     /// A name or an IP address (v6 without brackets) and a port. A port of 0 lets the system choose (listeners alone).
     case host(String, port: Int)
+
+    /// The name or the IP address alone.
+    public var host: String {
+        switch self {
+        case .host(let host, _): host
+        }
+    }
 }
 
 public struct Listener: Sendable, Equatable {
@@ -104,6 +111,8 @@ public struct Backend: Sendable, Equatable {
     public var `protocol`: BackendProtocol
     /// At least one.
     public var endpoints: [Address]
+    /// nil: in clear text.
+    public var tls: BackendTLS?
     public var connectTimeout: Duration = .seconds(5)
     /// Between attempts to reach a gRPC back-end.
     public var backoff = BackoffParameters.grpcConnection

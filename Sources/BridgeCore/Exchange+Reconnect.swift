@@ -56,7 +56,7 @@ extension Exchange {
     /// What another attempt may mend: not a message that is too long.
     private func isRecoverable(_ failure: Failure) -> Bool {
         switch failure.kind {
-        case .resolveFailed, .connectFailed, .connectTimeout, .connectionLost, .refused: true
+        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused: true
         // All places are taken; the session's own may have gone to another while it was lost.
         case .overloaded: state.phase == .reconnecting
         default: false

@@ -10,6 +10,7 @@ public struct Failure: Error, Sendable, Equatable {
 
         public static let resolveFailed = Kind(rawValue: "resolve_failed")
         public static let connectFailed = Kind(rawValue: "connect_failed")
+        public static let tlsFailed = Kind(rawValue: "tls_failed")
         public static let connectTimeout = Kind(rawValue: "connect_timeout")
         public static let connectionLost = Kind(rawValue: "connection_lost")
         public static let streamReset = Kind(rawValue: "stream_reset")
@@ -152,7 +153,8 @@ extension Failure {
         case .draining: return 1001
         case .messageTooBig: return 1009
         case .protocolViolation: return origin == .back ? 1014 : 1002
-        case .resolveFailed, .connectFailed, .connectTimeout, .connectionLost, .refused, .overloaded: return 1013
+        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused, .overloaded:
+            return 1013
         case .idleTimeout, .deadlineExceeded: return 1001
         default: return 1011
         }

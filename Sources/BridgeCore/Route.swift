@@ -23,6 +23,7 @@ public final class WorkerRoute {
     /// Pre-computed: see ``CORSPolicy``.
     public let cors: CORSPolicy?
     public let isBrief: Bool
+    public let isBackTLS: Bool
 
     /// The worker's, of this route.
     public let counters: RouteCounters
@@ -33,6 +34,7 @@ public final class WorkerRoute {
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
+        isBackTLS = config.backend.tls != nil
     }
 
     public var name: String { config.name }

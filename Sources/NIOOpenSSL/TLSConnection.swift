@@ -39,6 +39,8 @@ final class TLSConnection {
     private var isEstablished = false
     private var controlEvents = 0
     private var peerAlert: String?
+    /// Of a client: whether the server sent a CertificateRequest.
+    private var isAskedForCertificate = false
     /// The names in a certificate that was refused, which OpenSSL does not keep.
     private var refusedNames: [String] = []
 
@@ -94,11 +96,20 @@ final class TLSConnection {
         X509_VERIFY_PARAM_set1_host(parameters, host, host.utf8.count)
     }
 
+    private static func text(ofAlert value: Int32) -> String? {
+        // OpenSSL's table of texts ends before this one of TLS 1.3.
+        if value & 0xFF == SSL_AD_CERTIFICATE_REQUIRED { return "certificate required" }
+        return SSL_alert_desc_string_long(value).map { String(cString: $0) }
+    }
+
     /// OpenSSL's account of alerts and, after the handshake, of each message of a handshake.
     private func note(_ event: Int32, _ value: Int32) {
         // The level stands above the description; a warning ends nothing.
         if event & SSL_CB_READ_ALERT == SSL_CB_READ_ALERT, value >> 8 == SSL3_AL_FATAL {
-            peerAlert = SSL_alert_desc_string_long(value).map { String(cString: $0) }
+            peerAlert = Self.text(ofAlert: value)
+        }
+        if context.side == .client, !isEstablished, SSL_get_state(ssl) == TLS_ST_CR_CERT_REQ {
+            isAskedForCertificate = true
         }
         guard isEstablished, event & (SSL_CB_LOOP | SSL_CB_ALERT) != 0 else { return }
         controlEvents += 1
@@ -163,26 +174,39 @@ extension TLSConnection {
     private func handshakeError() -> TLSError {
         let entries = ErrorQueue.drain()
         if entries.contains(where: { $0.library == ERR_LIB_SSL && $0.reason == SSL_R_CERTIFICATE_VERIFY_FAILED }) {
-            return TLSError(.certificateVerification, verificationReason(SSL_get_verify_result(ssl)))
+            return verificationError(SSL_get_verify_result(ssl))
         }
         let reason = entries.isEmpty ? "the peer broke the protocol" : ErrorQueue.text(of: entries)
-        return TLSError(.handshakeFailed, Hint.add(to: reason, entries), peerAlert: peerAlert)
+        return noteCertificate(TLSError(.handshakeFailed, Hint.add(to: reason, entries), peerAlert: peerAlert))
     }
 
-    private func verificationReason(_ result: Int) -> String {
+    private func noteCertificate(_ error: TLSError) -> TLSError {
+        var error = error
+        error.isForWantOfCertificate = isAskedForCertificate && !context.hasCredentials && peerAlert != nil
+        return error
+    }
+
+    private func verificationError(_ result: Int) -> TLSError {
         let reason = String(cString: X509_verify_cert_error_string(result))
         let name = serverName ?? "the server"
         switch Int32(result) {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             let names = refusedNames.isEmpty ? "no name" : refusedNames.joined(separator: ", ")
-            return "\(reason): the certificate is not for \(name); it has \(names)"
+            return refusal("\(reason): the certificate is not for \(name); it has \(names)", .name)
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-            return "\(reason): no trusted root signed the certificate of \(name); trust its CA, "
-                + "and have the server send its intermediates"
-        default: return "\(reason): the certificate of \(name)"
+            return refusal(
+                "\(reason): no trusted root signed the certificate of \(name); trust its CA, "
+                    + "and have the server send its intermediates", .untrusted)
+        default: return refusal("\(reason): the certificate of \(name)", .other)
         }
+    }
+
+    private func refusal(_ reason: String, _ problem: TLSError.CertificateProblem) -> TLSError {
+        var error = TLSError(.certificateVerification, reason)
+        error.certificateProblem = problem
+        return error
     }
 
     /// Notes what is in a certificate that is refused; decides nothing.
@@ -251,7 +275,8 @@ extension TLSConnection {
     private func violation() -> TLSError {
         let entries = ErrorQueue.drain()
         let reason = entries.isEmpty ? "the connection cannot be used any more" : ErrorQueue.text(of: entries)
-        return TLSError(peerAlert == nil ? .protocolViolation : .alertReceived, reason, peerAlert: peerAlert)
+        return noteCertificate(
+            TLSError(peerAlert == nil ? .protocolViolation : .alertReceived, reason, peerAlert: peerAlert))
     }
 
     private func floodError() -> TLSError {

@@ -13,6 +13,8 @@ public final class TLSContext: @unchecked Sendable {
     /// `SSL_CTX *`.
     let pointer: OpaquePointer
     let verification: TLSClientOptions.Verification
+    /// Whether there is a certificate to show.
+    let hasCredentials: Bool
     /// The protocols to choose from, each with its length before it (RFC 7301 §3.1). OpenSSL's answer points into it.
     private let alpn: UnsafeMutableBufferPointer<UInt8>
 
@@ -22,7 +24,8 @@ public final class TLSContext: @unchecked Sendable {
         guard !options.credentials.isEmpty else {
             throw TLSError(.configuration, "a TLS server needs a certificate and its key")
         }
-        let context = try TLSContext(.server, options.minimumVersion, options.alpn, verification: .none)
+        let context = try TLSContext(
+            .server, options.minimumVersion, options.alpn, verification: .none, hasCredentials: true)
         try context.use(options.credentials)
         try context.setCipherSuites(options.cipherSuites)
         try context.setGroups(options.groups)
@@ -33,7 +36,9 @@ public final class TLSContext: @unchecked Sendable {
     /// Makes a context for clients.
     /// - Throws: a ``TLSError/Kind/configuration`` error that names the file or option and how to mend it.
     public static func client(_ options: TLSClientOptions) throws(TLSError) -> TLSContext {
-        let context = try TLSContext(.client, options.minimumVersion, options.alpn, verification: options.verification)
+        let context = try TLSContext(
+            .client, options.minimumVersion, options.alpn, verification: options.verification,
+            hasCredentials: options.credentials != nil)
         if let credentials = options.credentials { try context.use([credentials]) }
         try context.setCipherSuites(nil)
         try context.setGroups(nil)
@@ -42,7 +47,8 @@ public final class TLSContext: @unchecked Sendable {
     }
 
     private init(
-        _ side: Side, _ minimumVersion: TLSVersion, _ protocols: [String], verification: TLSClientOptions.Verification
+        _ side: Side, _ minimumVersion: TLSVersion, _ protocols: [String],
+        verification: TLSClientOptions.Verification, hasCredentials: Bool
     ) throws(TLSError) {
         let wire = try Self.alpnList(protocols)
         COpenSSL_start()
@@ -53,6 +59,7 @@ public final class TLSContext: @unchecked Sendable {
         self.side = side
         self.pointer = pointer
         self.verification = verification
+        self.hasCredentials = hasCredentials
         alpn = .allocate(capacity: wire.count)
         _ = alpn.initialize(from: wire)
         setBothSides(minimumVersion)

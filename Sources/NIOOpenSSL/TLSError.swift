@@ -25,7 +25,21 @@ public struct TLSError: Error, Hashable, Sendable {
         public var description: String { rawValue }
     }
 
+    /// What is wrong with a certificate, as far as somebody can do something about it.
+    public enum CertificateProblem: Sendable, Hashable {
+        /// Not for the name or address that was asked for.
+        case name
+        /// No trusted certificate vouches for it.
+        case untrusted
+        /// Before its time, or after it, or not meant for this.
+        case other
+    }
+
     public var kind: Kind
+    /// Of ``Kind/certificateVerification``.
+    public var certificateProblem: CertificateProblem?
+    /// The peer asked for a certificate, was shown none, and ended the connection.
+    public var isForWantOfCertificate = false
     /// One sentence. OpenSSL's reasons stand in it as OpenSSL spells them.
     public var reason: String
     /// The file that the error is about.

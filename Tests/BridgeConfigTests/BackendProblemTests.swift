@@ -38,7 +38,7 @@ struct BackendProblemTests {
             f:3:23: backends.b.endpoints: is missing
               Write for example "endpoints": ["10.0.0.11:50051"].
             f:4:20: backends.b.adresses: unknown key
-              Did you mean "endpoints"? Known keys: backoff, circuitBreaker, dnsRefresh, endpoints, hashOn, healthCheck, keepalive, loadBalancing, outlierDetection, protocol, timeouts.
+              Did you mean "endpoints"? Known keys: backoff, circuitBreaker, dnsRefresh, endpoints, hashOn, healthCheck, keepalive, loadBalancing, outlierDetection, protocol, timeouts, tls.
             """#),
         Case(
             #""protocol": "tcp", "endpoints": "a:1""#,
@@ -105,6 +105,29 @@ struct BackendProblemTests {
               baseEjectionTime is 10m, maxEjectionTime 5m.
             f:4:113: backends.b.outlierDetection.maxEjectionPercent: 101 is outside 0...100
             f:4:153: backends.b.circuitBreaker.maxRequests: 0 is outside 1...10000000
+            """#),
+        Case(
+            #""protocol": "udp", "endpoints": ["a:1"], "tls": {}"#,
+            #"""
+            f:4:49: backends.b.tls: udp back-ends have no TLS
+              Leave the key out.
+            """#),
+        Case(
+            #""protocol": "tcp", "endpoints": ["a:1"], "tls": {"servername": "*.a", "serverName": "*.a", "keyFile": "/dev/null", "verify": 1}"#,
+            #"""
+            f:4:50: backends.b.tls.servername: unknown key
+              Did you mean "serverName"? Known keys: caFile, certFile, keyFile, serverName, verify.
+            f:4:85: backends.b.tls.serverName: "*.a" has a host that is no name or IP address
+            f:4:103: backends.b.tls.keyFile: a key without its certificate
+              Write "certFile" as well.
+            f:4:126: backends.b.tls.verify: expected true or false, found the number 1
+              Write true or false, without quotes.
+            """#),
+        Case(
+            #""protocol": "tcp", "endpoints": ["a:1"], "tls": {"verify": false, "caFile": "/dev/null"}"#,
+            #"""
+            f:4:77: backends.b.tls.caFile: has no effect with verify false
+              Remove one of the two.
             """#),
         Case(
             #""protocol": "grpc", "endpoints": ["a:1"], "timeouts": {"connect": "off"}"#,

@@ -72,6 +72,13 @@ enum DocumentPrinter {
             ]),
             "backoff": print(backend.backoff),
         ]
+        keys["tls"] = backend.tls.map { tls in
+            object([
+                "serverName": optional(tls.serverName), "caFile": optional(tls.caFile),
+                "certFile": optional(tls.certificate?.certFile), "keyFile": optional(tls.certificate?.keyFile),
+                "verify": "\(tls.verify)",
+            ])
+        }
         keys["healthCheck"] = backend.healthCheck.map(print)
         keys["outlierDetection"] = backend.outlierDetection.map { outlier in
             object([

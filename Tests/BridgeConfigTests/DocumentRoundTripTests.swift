@@ -73,7 +73,16 @@ private struct RandomDocument {
     private mutating func backend(_ name: String?, _ kind: BackendProtocol) -> Backend {
         let hosts = ["10.0.0.1", "::1", "greeter.internal"].prefix(1 + number(2))
         let endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
-        var backend = Backend(name: name ?? Backend.name(kind, endpoints), protocol: kind, endpoints: endpoints)
+        var backend = Backend(name: "", protocol: kind, endpoints: endpoints)
+        if kind != .udp, flag() {
+            var tls = BackendTLS()
+            tls.serverName = one(of: [nil, "greeter.internal", "::1"])
+            tls.verify = flag()
+            tls.caFile = tls.verify ? one(of: [nil, "/dev/null"]) : nil
+            tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil
+            backend.tls = tls
+        }
+        backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
         backend.backoff = backoff()
         backend.loadBalancing = self.one(of: LoadBalancing.allCases)

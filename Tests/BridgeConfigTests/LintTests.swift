@@ -17,6 +17,20 @@ struct LintTests {
         "{\"match\": {\(match)}, \"backend\": \"\(backend)\"\(more)}"
     }
 
+    @Test func aBackEndThatIsNotVerifiedIsShown() {
+        let inline = #"{"protocol": "tcp", "endpoints": ["a:1"], "tls": {"verify": false}}"#
+        let text = #"""
+            {"listeners": {"l": {"address": "127.0.0.1:0"}},
+            "backends": {"b": \#(inline)},
+            "routes": [{"match": {"path": "/a"}, "backend": "b"}, {"match": {"path": "/b"}, "backend": \#(inline)}]}
+            """#
+        #expect(
+            complaints(text).map { String($0.split(separator: "\n")[0]) } == [
+                "f:2:69: warning: backends.b.tls.verify: any certificate is taken, so nobody knows who the back-end is",
+                "f:3:142: warning: routes[1].backend.tls.verify: any certificate is taken, so nobody knows who the back-end is",
+            ])
+    }
+
     // MARK: - Shadows
 
     @Test(arguments: [

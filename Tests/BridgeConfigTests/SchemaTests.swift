@@ -14,11 +14,11 @@ struct SchemaTests {
     private static let sample = #"""
         {"listeners": {"l": {"address": "x:0", "limits": {}, "tls": {"certificates": [{}]}}},
          "backends": {"b": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {}, "outlierDetection": {},
-                            "circuitBreaker": {}}}, "admin": {}, "health": {"paths": {}},
+                            "circuitBreaker": {}, "tls": {}}}, "admin": {}, "health": {"paths": {}},
          "routes": [{"match": {"headers": {}}, "grpcWeb": {}, "cors": {}, "timeouts": {}, "errors": {}, "websocket": {},
                      "tcp": {}, "udp": {}, "retryPolicy": {}, "reconnect": {"backoff": {}},
                      "backend": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {},
-                                 "outlierDetection": {}, "circuitBreaker": {}}}],
+                                 "outlierDetection": {}, "circuitBreaker": {}, "tls": {}}}],
          "shutdown": {}, "logging": {}}
         """#
 

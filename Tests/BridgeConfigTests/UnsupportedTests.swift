@@ -76,11 +76,9 @@ struct UnsupportedTests {
               Unix sockets come later; write a host and a port.
             """#),
         Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "tls": {}, "proxyProtocol": "v1""#,
+            #""protocol": "grpc", "endpoints": ["a:1"], "proxyProtocol": "v1""#,
             #"""
-            f:4:43: backends.b.tls: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:4:54: backends.b.proxyProtocol: not supported yet
+            f:4:43: backends.b.proxyProtocol: not supported yet
               Leave the key out: this build would not do what it asks for.
             """#),
     ]
@@ -95,43 +93,31 @@ struct UnsupportedTests {
             #""backend": "ws://a:1""#,
             #"""
             f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
             """#),
         Case(
             #""backend": "wss://a:1""#,
             #"""
             f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
-            """#),
-        Case(
-            #""backend": "grpcs://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "grpcs://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
-            """#),
-        Case(
-            #""backend": "tls://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "tls://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
             """#),
         Case(
             #""backend": "http://a:1""#,
             #"""
             f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
             """#),
         Case(
             #""backend": "https://a:1""#,
             #"""
             f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
             """#),
         Case(
             #""backend": "unix:/run/x""#,
             #"""
             f:6:12: routes[0].backend: "unix:/run/x" is not supported yet
-              Supported: grpc://, tcp://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
             """#),
         Case(
             #""backend": "b", "match": {"protocol": "http"}"#,

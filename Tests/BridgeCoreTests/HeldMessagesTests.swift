@@ -36,8 +36,8 @@ struct HeldMessagesTests {
         var held = Self.held(.pause)
         let results = [Self.put("ab", false, in: &held), Self.put("", true, in: &held), Self.put("c", true, in: &held)]
         #expect(results == [.kept, .kept, .kept])
-        #expect(Self.all(&held) == "ab|c|")
         #expect(held.byteCount == 3)
+        #expect(Self.all(&held) == "ab|c|")
     }
 
     @Test func pauseIsFullAtTheLimit() {
@@ -115,5 +115,63 @@ struct HeldMessagesTests {
         }
         let piece = held.popFirst()
         #expect(piece?.bytes.storageCapacity ?? .max < 4096)
+    }
+
+    // MARK: The bound on all sessions together
+
+    @Test func aBudgetThatIsUsedUpStopsEverySession() {
+        let budget = ByteBudget(limit: 10)
+        var first = HeldMessages(limit: 1000, overflow: .pause, budget: budget)
+        var second = HeldMessages(limit: 1000, overflow: .pause, budget: budget)
+        #expect(Self.put("12345678", in: &first) == .kept)
+        #expect(Self.put("90", in: &second) == .full)
+        #expect(Self.put("x", in: &first) == .full)
+        #expect(budget.used == 11)
+        #expect(Self.all(&first) == "12345678|x|")
+        #expect(budget.used == 2)
+        second.removeAll()
+        #expect(budget.used == 0)
+    }
+
+    @Test func aBudgetThatIsPassedClosesOrDropsAsTheRouteSays() {
+        let budget = ByteBudget(limit: 10)
+        var closing = HeldMessages(limit: 1000, overflow: .close, budget: budget)
+        var dropping = HeldMessages(limit: 1000, overflow: .dropOldest, budget: budget)
+        #expect(Self.put("12345", in: &dropping) == .kept)
+        #expect(Self.put("67890", in: &dropping) == .kept)
+        #expect(Self.put("x", in: &dropping) == .dropped(cutsMessage: false))
+        #expect(Self.all(&dropping) == "67890|x|")
+        #expect(Self.put("12345678901", in: &closing) == .overflowed)
+        closing.removeAll()
+        #expect(budget.used == 0)
+    }
+
+    /// What is given back, cut, dropped and taken again in any order is accounted for in the end.
+    @Test func theBudgetIsEvenWhateverHappens() {
+        for seed in 0..<2_000 as Range<UInt64> {
+            var random = SplitMix(seed: seed)
+            let budget = ByteBudget(limit: 60)
+            var all = [ReconnectOptions.Overflow.pause, .dropOldest, .close].map {
+                HeldMessages(limit: 40, overflow: $0, budget: budget)
+            }
+            for _ in 0..<30 {
+                let index = Int.random(in: 0..<3, using: &random)
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0: _ = all[index].popFirst()
+                case 1:
+                    let pieces = [("abc", true), ("defg", Bool.random(using: &random))]
+                    _ = all[index].restore(
+                        Self.unwritten(pieces, isCut: Bool.random(using: &random)),
+                        resumes: Bool.random(using: &random))
+                case 2: all[index].removeAll()
+                case _:
+                    let text = String(repeating: "x", count: Int.random(in: 0..<20, using: &random))
+                    _ = all[index].append(ByteBuffer(string: text), Bool.random(using: &random) ? .endsMessage : [])
+                }
+                #expect(budget.used == all.reduce(0) { $0 + $1.byteCount }, "seed \(seed)")
+            }
+            for index in all.indices { all[index].removeAll() }
+            #expect(budget.used == 0, "seed \(seed)")
+        }
     }
 }

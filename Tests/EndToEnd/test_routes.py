@@ -20,6 +20,7 @@ def check(certificates):
     def run(path):
         environment = {
             **os.environ, "RTBRIDGE_CERT": certificates.cert, "RTBRIDGE_KEY": certificates.key,
+            "RTBRIDGE_CA": certificates.ca,
             "GREETER": "greeter.internal:50051", "RTBRIDGE_DEMO_PORT": "0", "RTBRIDGE_DEMO_GREETER": "127.0.0.1:50051",
             "RTBRIDGE_DEMO_CHAT": "127.0.0.1:9001", "RTBRIDGE_DEMO_TELEMETRY": "127.0.0.1:9002",
             "RTBRIDGE_DEMO_CONTROL": "127.0.0.1:9003",

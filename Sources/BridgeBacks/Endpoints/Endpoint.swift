@@ -8,6 +8,8 @@ import BridgePolicy
 /// known of it as long as the name stands for it.
 final class Endpoint {
     let address: Address
+    /// What it is called in the configuration: the name that the address stands for, or the address.
+    let host: String
     /// As people write it.
     let text: String
     /// Its connections, of a gRPC back-end.
@@ -20,8 +22,10 @@ final class Endpoint {
     /// Its place in the set; changes when the addresses do.
     var index = 0
 
-    init(_ address: Address, _ check: HealthCheck?) {
+    /// - Parameter host: nil: the address's own.
+    init(_ address: Address, host: String? = nil, _ check: HealthCheck?) {
         self.address = address
+        self.host = host ?? address.host
         text = Dialer.text(address)
         health = HealthTracker(
             healthyThreshold: check?.healthyThreshold ?? 1, unhealthyThreshold: check?.unhealthyThreshold ?? 1)

@@ -124,11 +124,13 @@ final class EndpointSet {
     // MARK: Names
 
     /// Other addresses from now on; those that stay keep what is known of them.
-    func replace(_ addresses: [Address]) {
+    /// - Parameter hosts: the names that addresses stand for.
+    func replace(_ addresses: [Address], hosts: [Address: String] = [:]) {
         guard !addresses.isEmpty, addresses != endpoints.map(\.address) else { return }
         let old = endpoints
         endpoints = addresses.map { address in
-            old.first { $0.address == address } ?? Endpoint(address, backend.healthCheck)
+            old.first { $0.address == address }
+                ?? Endpoint(address, host: hosts[address], backend.healthCheck)
         }
         outliers?.replace(kept: endpoints.map { endpoint in old.firstIndex { $0 === endpoint } })
         balancing.replace(names: endpoints.map(\.text))

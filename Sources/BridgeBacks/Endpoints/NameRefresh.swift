@@ -72,13 +72,15 @@ final class NameRefresh {
         lastResolution = began.map { ($0, set.worker.now - $0) }
         for (name, addresses) in answers where !addresses.isEmpty { known[name] = addresses }
         var all: [Address] = []
+        var hosts: [Address: String] = [:]
         for endpoint in set.backend.endpoints {
             for address in known[endpoint] ?? (Self.isLiteral(endpoint) ? [endpoint] : []) where !all.contains(address)
             {
                 all.append(address)
+                hosts[address] = endpoint.host
             }
         }
-        set.replace(all)
+        set.replace(all, hosts: hosts)
         let callers = waiting
         waiting = []
         guard all.isEmpty else {

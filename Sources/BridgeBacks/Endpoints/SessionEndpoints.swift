@@ -8,17 +8,18 @@ import NIOCore
 
 /// Chooses endpoints for TCP and UDP sessions, counts them, and keeps the circuit breaker's limits.
 final class SessionEndpoints {
-    typealias Connect = (Address, @escaping (Result<any Channel, Failure>) -> Void) -> Void
+    typealias Connect = (Endpoint, @escaping (Result<any Channel, Failure>) -> Void) -> Void
     typealias Done = (Result<(any Channel, Address), Failure>) -> Void
 
     let endpoints: EndpointSet
     private let breaker: CircuitBreaker?
     private var checks: HealthChecks?
 
-    init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?) {
+    /// - Parameter tls: of health checks; nil: in clear text.
+    init(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?, tls: TLSClient? = nil) {
         self.breaker = breaker
         endpoints = EndpointSet(backend, worker)
-        checks = HealthChecks.begin(endpoints) { endpoint, check, _ in SocketProbe(endpoint.address, check) }
+        checks = HealthChecks.begin(endpoints, tls)
         endpoints.onRemoved = { [unowned self] in checks?.remove($0) }
     }
 
@@ -76,7 +77,7 @@ final class SessionEndpoints {
         let counts = endpoints.countsLoad
         let began = endpoints.worker.now
         if counts { next.load += 1 }
-        connect(next.address) { [self] result in
+        connect(next) { [self] result in
             switch result {
             case .success(let channel):
                 endpoints.succeeded(next)
@@ -86,6 +87,8 @@ final class SessionEndpoints {
                 done(.success((channel, next.address)))
             case .failure(let failure):
                 if counts { next.load -= 1 }
+                // Whoever gave up has closed what was being dialled; that says nothing of the endpoint.
+                if let exchange, exchange.isOver { return done(.failure(failure)) }
                 endpoints.failed(next, failure.reason)
                 exchange?.noteStep(
                     began: began, took: endpoints.worker.now - began, address: failure.address ?? next.text,

@@ -22,7 +22,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     private let connector: GRPCConnector
     let session: HTTP2Session
-    private var output = HTTP2Output(isClear: true)
+    private var output: HTTP2Output
     private var context: ChannelHandlerContext?
     private var phase = Phase.connecting
     private var isDirty = false
@@ -53,6 +53,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         care = ConnectionCare(
             interval: backend.keepalive.interval, timeout: backend.keepalive.timeout, idle: backend.idleTimeout,
             now: .nanoseconds(Int64(clamping: connector.worker.now.uptimeNanoseconds)))
+        output = HTTP2Output(isClear: connector.dialer.isClear)
         session = HTTP2Session(role: .back, options: options, buffers: connector.buffers)
         session.delegate = self
     }
@@ -189,7 +190,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         switch before {
         case .connecting, .greeting:
             var failure = failure
-            failure.phase = .http2
+            if failure.phase != .tls { failure.phase = .http2 }
             if failure.kind == .connectionLost { failure.reason += " before its SETTINGS frame: does it speak HTTP/2?" }
             connector.attemptFailed(failure)
         case .ready: connector.connectionGone(self)

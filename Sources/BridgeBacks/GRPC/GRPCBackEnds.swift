@@ -9,12 +9,15 @@ public enum GRPCBackEnds {
     /// One address without options needs no choice; everything else a balancer.
     ///
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public static func make(_ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?) -> any BackConnector {
+    /// - Parameter tls: likewise; nil: in clear text.
+    public static func make(
+        _ backend: Backend, _ worker: Worker, _ breaker: CircuitBreaker?, tls: BackTLS? = nil
+    ) -> any BackConnector {
         let isPlain =
             backend.endpoints.count == 1 && NameRefresh.literals(backend.endpoints).count == 1
             && backend.healthCheck == nil && breaker == nil
         return isPlain
-            ? GRPCConnector(backend: backend, worker: worker)
-            : GRPCBalancer(backend: backend, worker: worker, breaker: breaker)
+            ? GRPCConnector(backend: backend, worker: worker, tls: tls)
+            : GRPCBalancer(backend: backend, worker: worker, breaker: breaker, tls: tls)
     }
 }

@@ -18,6 +18,8 @@ public final class GRPCConnector: GRPCBackEnd {
     static let maximumConnections = 16
 
     let dialer: Dialer
+    /// The name that the endpoint's address stands for.
+    private let host: String?
     /// Shared by the connections.
     let buffers: HTTP2Buffers
     /// Who has chosen this one among several; nil where there is one.
@@ -26,6 +28,7 @@ public final class GRPCConnector: GRPCBackEnd {
     private(set) var connections: [GRPCBackConnection] = []
     private var waiting = CircularBuffer<GRPCBackLeg>()
     private var isDialling = false
+    private var isShutDown = false
     private var backoff: Backoff
     private var nextAttempt: NIODeadline?
     private var retryTimer: WheelTimer?
@@ -36,8 +39,9 @@ public final class GRPCConnector: GRPCBackEnd {
     private var probes: [(Failure?) -> Void] = []
     var retryBudget = RetryBudget()
 
-    public convenience init(backend: Backend, worker: Worker) {
-        self.init(backend: backend, worker: worker, openChannel: nil)
+    /// - Parameter tls: shared by all workers; nil: in clear text.
+    public convenience init(backend: Backend, worker: Worker, tls: BackTLS? = nil) {
+        self.init(backend, worker, balancer: nil, buffers: HTTP2Buffers(), tls: tls?.connections)
     }
 
     package convenience init(backend: Backend, worker: Worker, openChannel: ChannelOpener?) {
@@ -45,13 +49,18 @@ public final class GRPCConnector: GRPCBackEnd {
     }
 
     init(
-        _ backend: Backend, _ worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers,
-        openChannel: ChannelOpener? = nil
+        _ backend: Backend, _ worker: Worker, balancer: GRPCBalancer?, buffers: HTTP2Buffers, tls: TLSClient? = nil,
+        host: String? = nil, openChannel: ChannelOpener? = nil
     ) {
+        self.host = host
         self.balancer = balancer
         breaker = balancer?.breaker
         self.buffers = buffers
-        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
+        // gRFC A18: TCP_USER_TIMEOUT is "the value of the keepalive timeout", where keepalive is on.
+        let userTimeout = backend.keepalive.interval.map { _ in backend.keepalive.timeout }
+        dialer = Dialer(
+            backend: backend, worker: worker, tls: tls, notes: tls.map { _ in TLSNotes() }, userTimeout: userTimeout,
+            openChannel: openChannel)
         backoff = Backoff(backend.backoff)
         dialBegan = worker.now
     }
@@ -73,9 +82,15 @@ public final class GRPCConnector: GRPCBackEnd {
         }
     }
 
+    /// Takes no more calls, and dials no more. Calls that wait for a connection are told; those that have one go on.
     public func shutdown() {
+        isShutDown = true
         retryTimer?.cancel()
+        retryTimer = nil
         for connection in connections { connection.closeWhenIdle() }
+        lastFailure = Failure(.connectFailed, .back, .connect, "the address is used no more", address: address)
+        answerProbes(lastFailure)
+        failWaiting()
     }
 
     // MARK: Calls
@@ -86,6 +101,7 @@ public final class GRPCConnector: GRPCBackEnd {
             leg.start(on: connection)
             return
         }
+        if isShutDown, let lastFailure { return leg.failedToConnect(lastFailure) }
         if let balancer, let full = balancer.willWait(leg) {
             return leg.refuse(Failure(.overloaded, .bridge, .connect, full, address: address))
         }
@@ -116,7 +132,7 @@ public final class GRPCConnector: GRPCBackEnd {
     }
 
     private func dialIfNeeded() {
-        guard !isDialling, retryTimer == nil, !waiting.isEmpty else { return }
+        guard !isDialling, retryTimer == nil, !waiting.isEmpty, !isShutDown else { return }
         guard connections.count < Self.maximumConnections else { return }
         guard connections.isEmpty || breaker?.hasRoom(.connection) ?? true else { return }
         guard let nextAttempt, nextAttempt > worker.now else { return dial() }
@@ -133,7 +149,7 @@ public final class GRPCConnector: GRPCBackEnd {
         dialBegan = attemptStart
         let connection = GRPCBackConnection(connector: self)
         let endpoint = dialer.backend.endpoints[0]
-        dialer.connect(to: endpoint, nodelay: true, userTimeout: userTimeout, handler: connection) { [self] result in
+        dialer.connect(to: endpoint, host: host, nodelay: true, handler: connection) { [self] result in
             switch result {
             case .success:
                 // Ready once SETTINGS came: see connectionReady.
@@ -145,16 +161,11 @@ public final class GRPCConnector: GRPCBackEnd {
         }
     }
 
-    /// gRFC A18: TCP_USER_TIMEOUT is "the value of the keepalive timeout", where keepalive is on.
-    private var userTimeout: Duration? {
-        let keepalive = dialer.backend.keepalive
-        return keepalive.interval == nil ? nil : keepalive.timeout
-    }
-
     // MARK: Events of connections
 
     func connectionReady(_ connection: GRPCBackConnection) {
         isDialling = false
+        guard !isShutDown else { return connection.closeWhenIdle() }
         backoff.reset()
         nextAttempt = nil
         lastFailure = nil
@@ -191,6 +202,7 @@ public final class GRPCConnector: GRPCBackEnd {
         nextAttempt = worker.now + TimeAmount(backoff.next(using: &worker.random))
         worker.logger.debug(
             "back-end not reached", metadata: ["back.name": "\(dialer.backend.name)", "reason": "\(failure.reason)"])
+        dialer.note(failure)
         answerProbes(failure)
         failWaiting()
     }

@@ -41,7 +41,7 @@ final class GRPCHealthProbe: GRPCCaller, HealthQuestion {
         body = HealthMessage.request(config.service)
         var fields = FieldBlock()
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", connector.dialer.isClear ? "http" : "https")
         fields.append(":path", "/grpc.health.v1.Health/\(method)".utf8)
         fields.append(":authority", Dialer.text(connector.dialer.backend.endpoints[0]).utf8)
         fields.append("te", "trailers")

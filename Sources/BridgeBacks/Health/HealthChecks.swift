@@ -12,22 +12,31 @@ final class HealthChecks {
 
     private let config: HealthCheck
     private let endpoints: EndpointSet
+    private let tls: TLSClient?
     private let makeGRPC: MakeGRPC
     private var running: [ObjectIdentifier: RunningCheck] = [:]
 
     /// Begins the checks that a back-end asks for.
     ///
-    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections.
-    static func begin(_ endpoints: EndpointSet, makeGRPC: @escaping MakeGRPC) -> HealthChecks? {
+    /// - Parameter tls: of checks by TCP and HTTP; nil: in clear text.
+    /// - Parameter makeGRPC: a question by gRPC, over the back-end's own connections. Back-ends of other protocols are
+    ///   asked for none.
+    static func begin(
+        _ endpoints: EndpointSet, _ tls: TLSClient?,
+        makeGRPC: @escaping MakeGRPC = { endpoint, _, _ in preconditionFailure("\(endpoint.text) is asked by gRPC") }
+    ) -> HealthChecks? {
         guard let config = endpoints.backend.healthCheck else { return nil }
-        let checks = HealthChecks(config, endpoints, makeGRPC: makeGRPC)
+        let checks = HealthChecks(config, endpoints, tls, makeGRPC: makeGRPC)
         endpoints.onAdded = { [weak checks] in checks?.add($0) }
         checks.start()
         return checks
     }
 
-    init(_ config: HealthCheck, _ endpoints: EndpointSet, makeGRPC: @escaping MakeGRPC) {
+    private init(
+        _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?, makeGRPC: @escaping MakeGRPC
+    ) {
         self.config = config
+        self.tls = tls
         self.endpoints = endpoints
         self.makeGRPC = makeGRPC
     }
@@ -45,10 +54,10 @@ final class HealthChecks {
 
     func add(_ added: [Endpoint]) {
         for endpoint in added where running[ObjectIdentifier(endpoint)] == nil {
-            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config] way in
+            let check = RunningCheck(config, endpoint, endpoints) { [makeGRPC, config, tls, endpoints] way in
                 switch config.type {
                 case .grpc: makeGRPC(endpoint, config, way)
-                case .http, .tcp: SocketProbe(endpoint.address, config)
+                case .http, .tcp: SocketProbe(endpoint, config, endpoints, tls)
                 }
             }
             running[ObjectIdentifier(endpoint)] = check

@@ -3,7 +3,6 @@
 
 import BridgeConfig
 import NIOCore
-import NIOPosix
 
 /// `tcp` is content with a connection; `http` sends a `GET` and looks at the answer's status line.
 final class SocketProbe: ChannelInboundHandler, HealthQuestion {
@@ -15,34 +14,30 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     /// Of an interim answer.
     private static let maximumHead = 16 * 1024
 
-    private let address: Address
+    private let endpoint: Endpoint
     private let config: HealthCheck
+    private let dialer: Dialer
     private var done: ((HealthAnswer) -> Void)?
     private var channel: (any Channel)?
     private var answer = ByteBuffer()
 
-    init(_ address: Address, _ config: HealthCheck) {
-        self.address = address
+    init(_ endpoint: Endpoint, _ config: HealthCheck, _ endpoints: EndpointSet, _ tls: TLSClient?) {
+        self.endpoint = endpoint
         self.config = config
+        var backend = endpoints.backend
+        backend.connectTimeout = config.timeout
+        dialer = Dialer(backend: backend, worker: endpoints.worker, tls: tls, isCounted: false)
     }
 
-    func ask(_ tell: @escaping (HealthAnswer) -> Void) { ask(on: MultiThreadedEventLoopGroup.currentEventLoop, tell) }
-
-    private func ask(on loop: (any EventLoop)?, _ done: @escaping (HealthAnswer) -> Void) {
-        guard let loop, case .host(let host, let port) = address else { return done(.once("no event loop")) }
+    func ask(_ done: @escaping (HealthAnswer) -> Void) {
         self.done = done
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(config.timeout))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+        dialer.connect(to: endpoint, nodelay: true, handler: self) { [self] result in
+            switch result {
+            case .success(let channel): connected(channel)
+            case .failure(let failure):
+                finish(failure.phase == .tls ? "\(failure.phase.rawValue): \(failure.reason)" : failure.reason)
             }
-            .connect(host: host, port: port).assumeIsolated().whenComplete { [self] result in
-                switch result {
-                case .success(let channel): connected(channel)
-                case .failure(let error): finish(Dialer.failure(error, "").reason)
-                }
-            }
+        }
     }
 
     private func connected(_ channel: any Channel) {
@@ -51,8 +46,9 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
         switch config.type {
         case .tcp, .grpc: finish(nil)
         case .http:
-            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(Dialer.text(address))\r\nconnection: close\r\n\r\n"
+            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(endpoint.text)\r\nconnection: close\r\n\r\n"
             channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
+            channel.read()
         }
     }
 
@@ -69,6 +65,15 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     }
 
     // MARK: The answer
+
+    /// There is something to cancel from here on.
+    func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
+
+    func channelReadComplete(context: ChannelHandlerContext) { context.read() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var piece = unwrapInboundIn(data)
@@ -93,7 +98,7 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
     func channelInactive(context: ChannelHandlerContext) { finish("the connection was closed without an answer") }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        finish((error as? IOError).map(Errno.text) ?? String(describing: error))
+        finish(Dialer.lost(error, "").reason)
     }
 }
 

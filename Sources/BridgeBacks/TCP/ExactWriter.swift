@@ -10,15 +10,21 @@ import NIOCore
 /// go to the socket directly (``SystemSocket``), and what send(2) says it took is written; a byte is never in doubt.
 /// When the socket takes no more, the channel is given a single byte of what waits: it is written or it is not, and its
 /// promise tells when there is room again. The channel's queue never holds anything else.
+///
+/// Over TLS it is a record's worth at a time: a record that did not go out to its end is of no use to the other side
+/// (RFC 8446 §5.2: it cannot be deprotected), so what its promise says is true of each byte in it.
 final class ExactWriter {
     /// The marks of NIO's own queue (`ChannelOptions.Types.WriteBufferWaterMark`).
     private static let highWaterMark = 64 * 1024
     private static let lowWaterMark = 32 * 1024
     /// Pieces up to this are sent together, with one call.
     private static let maximumCopiedPiece = 16 * 1024
+    /// RFC 8446 §5.1: "The length MUST NOT exceed 2^14 bytes."
+    private static let recordBytes = 1 << 14
 
     private let channel: any Channel
     private let worker: Worker
+    private let isClear: Bool
     private var pieces = CircularBuffer<(bytes: ByteBuffer, flags: BodyFlags)>()
     private var byteCount = 0
     /// The last byte written was inside a message of the client.
@@ -30,10 +36,14 @@ final class ExactWriter {
     /// Called when the channel's byte was written and what could follow it went too.
     private let onProgress: () -> Void
 
+    /// - Parameter isClear: whether no TLS stands before the socket.
     /// - Parameter isMidMessage: what comes first goes on a message that another connection has the beginning of.
-    init(_ channel: any Channel, worker: Worker, isMidMessage: Bool, onProgress: @escaping () -> Void) {
+    init(
+        _ channel: any Channel, worker: Worker, isClear: Bool, isMidMessage: Bool, onProgress: @escaping () -> Void
+    ) {
         self.channel = channel
         self.worker = worker
+        self.isClear = isClear
         self.onProgress = onProgress
         isCut = isMidMessage
     }
@@ -53,6 +63,11 @@ final class ExactWriter {
         isFlushing = true
         defer { isFlushing = false }
         while !isProbing, !isOver, let bytes = nextBytes() {
+            guard isClear else {
+                let count = min(bytes.readableBytes, Self.recordBytes)
+                write(bytes.getSlice(at: bytes.readerIndex, length: count) ?? ByteBuffer())
+                continue
+            }
             guard case .sent(let count) = SystemSocket.send(bytes, on: channel) else {
                 probe()
                 continue
@@ -108,12 +123,16 @@ final class ExactWriter {
     /// The socket is full, or broken: the channel finds out which.
     private func probe() {
         guard let index = pieces.firstIndex(where: { $0.bytes.readableBytes > 0 }) else { return }
+        write(pieces[index].bytes.getSlice(at: pieces[index].bytes.readerIndex, length: 1) ?? ByteBuffer())
+    }
+
+    /// Has the channel write bytes, which go out as a whole or not at all.
+    private func write(_ bytes: ByteBuffer) {
         isProbing = true
-        let byte = pieces[index].bytes.getSlice(at: pieces[index].bytes.readerIndex, length: 1) ?? ByteBuffer()
-        channel.writeAndFlush(byte).assumeIsolated().whenSuccess { [weak self] in
+        channel.writeAndFlush(bytes).assumeIsolated().whenSuccess { [weak self] in
             guard let self, !isOver else { return }
             isProbing = false
-            wrote(1)
+            wrote(bytes.readableBytes)
             // Written at once: the loop that asked goes on.
             guard !isFlushing else { return }
             flush()

@@ -160,11 +160,11 @@ final class TCPBackLeg: BackLeg {
         dialling = nil
         phase = .open
         if let exchange, exchange.keepsUnwritten {
-            writer = ExactWriter(channel, worker: worker, isMidMessage: exchange.isMidMessage) { [unowned self] in
-                writerProgressed()
-            }
+            writer = ExactWriter(
+                channel, worker: worker, isClear: connector.dialer.isClear, isMidMessage: exchange.isMidMessage
+            ) { [unowned self] in writerProgressed() }
         } else {
-            socket = SocketWriter(channel)
+            socket = SocketWriter(channel, isClear: connector.dialer.isClear)
         }
         exchange?.backReady()
         exchange?.backOpened()
@@ -213,6 +213,7 @@ final class TCPBackLeg: BackLeg {
         lingerTimer?.cancel()
         guard phase == .open, !hasPeerEnded || !hasEnded else { return closeNow() }
         let failure = Dialer.lost(error, address ?? "")
+        connector.dialer.note(failure)
         end { exchange in
             // Where our side has ended already, its end closes the channel, and is told by nothing else.
             if error == nil, hasPeerEnded || hasSentEnd { exchange.backEnded() } else { exchange.backFailed(failure) }

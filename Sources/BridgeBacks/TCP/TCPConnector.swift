@@ -15,19 +15,24 @@ public final class TCPConnector: BackConnector {
     /// - Parameter lingerTime: how long a connection whose end was sent is kept for the back-end's own end. Closing at
     ///   once could turn into a reset that destroys what the back-end has not read yet (RFC 9293 §3.10.4).
     /// - Parameter breaker: shared by all workers; nil is no limits.
+    /// - Parameter tls: shared by all workers; nil: in clear text.
     public convenience init(
-        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount = .seconds(5)
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil,
+        lingerTime: TimeAmount = .seconds(5)
     ) {
-        self.init(backend: backend, worker: worker, breaker: breaker, lingerTime: lingerTime, openChannel: nil)
+        self.init(
+            backend: backend, worker: worker, breaker: breaker, tls: tls, lingerTime: lingerTime, openChannel: nil)
     }
 
     package init(
-        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, lingerTime: TimeAmount,
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil, lingerTime: TimeAmount,
         openChannel: ChannelOpener?
     ) {
         self.lingerTime = lingerTime
-        dialer = Dialer(backend: backend, worker: worker, openChannel: openChannel)
-        endpoints = SessionEndpoints(backend, worker, breaker)
+        dialer = Dialer(
+            backend: backend, worker: worker, tls: tls?.connections, notes: tls.map { _ in TLSNotes() },
+            openChannel: openChannel)
+        endpoints = SessionEndpoints(backend, worker, breaker, tls: tls?.checks)
     }
 
     /// Connects to an endpoint, or to one after the other until one is reached.
@@ -44,21 +49,22 @@ public final class TCPConnector: BackConnector {
 
     public func probe(_ done: @escaping (Failure?) -> Void) {
         if let failure = endpoints.healthFailure { return done(failure) }
-        connect(for: nil, nodelay: true, handler: IgnoringHandler.init) { result in
-            switch result {
-            case .success((let channel, _)):
-                channel.close(promise: nil)
-                done(nil)
-            case .failure(let failure): done(failure)
-            }
-        }
+        // Of several endpoints one after the other may be dialled: the last one counts.
+        var last: TCPProbe?
+        connect(
+            for: nil, nodelay: true,
+            handler: { [dialer] in
+                let probe = TCPProbe(dialer, done)
+                last = probe
+                return probe
+            },
+            done: { result in
+                switch result {
+                case .success((let channel, let address)): last?.connected(channel, Dialer.text(address))
+                case .failure(let failure): done(failure)
+                }
+            })
     }
 
     public func shutdown() { endpoints.shutdown() }
-}
-
-/// For a connection whose being there is all that is asked.
-final class IgnoringHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }

@@ -61,12 +61,12 @@ public final class UDPConnector: BackConnector {
             { [openChannel] endpoint, connected in
                 if let openChannel { return connected(.success(openChannel(handler()))) }
                 // Names are resolved by now, and off the event loop: a bootstrap for datagrams would ask the resolver on it.
-                guard case .host(let host, let port) = endpoint,
+                guard case .host(let host, let port) = endpoint.address,
                     let address = try? SocketAddress(ipAddress: host, port: port)
-                else { preconditionFailure("UDPConnector: \(endpoint) is not resolved") }
+                else { preconditionFailure("UDPConnector: \(endpoint.text) is not resolved") }
                 Self.bootstrap(worker, maximumBytes, handler()).connect(to: address).assumeIsolated().whenComplete {
                     worker.refreshClock()
-                    connected($0.mapError { Dialer.failure($0, Dialer.text(endpoint)) })
+                    connected($0.mapError { Dialer.failure($0, endpoint.text) })
                 }
             }, done: done)
     }

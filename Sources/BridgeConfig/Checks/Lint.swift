@@ -15,9 +15,13 @@ struct Lint {
 
     func run() {
         for listener in document.listeners { checkDevelopment(listener) }
+        for backend in document.backends {
+            checkVerification(backend, JSONPath.root.key("backends").name(backend.name))
+        }
         checkShadows()
         for (index, route) in document.routes.enumerated() {
             let path = JSONPath.root.key("routes").index(index)
+            if !document.backends.contains(route.backend) { checkVerification(route.backend, path.key("backend")) }
             checkDeadline(route, path)
             checkHTTPVersion(route, path)
             checkIdleOptions(route, path)
@@ -37,6 +41,15 @@ struct Lint {
             JSONPath.root.key("listeners").name(listener.name).key("tls").key("development"),
             "a self-signed certificate on an address that all networks reach",
             hint: "Listen on 127.0.0.1, or write \"certificates\" for use by others.")
+    }
+
+    // MARK: - Back-ends
+
+    private func checkVerification(_ backend: Backend, _ path: JSONPath) {
+        guard backend.tls?.verify == false else { return }
+        warn(
+            path.key("tls").key("verify"), "any certificate is taken, so nobody knows who the back-end is",
+            hint: "Name the CA in \"caFile\", and the name to expect in \"serverName\".")
     }
 
     // MARK: - Routes

@@ -12,13 +12,17 @@ extension Kind where Value == Backend {
         ]
         return .object(synonyms: synonyms) { o in
             let kind = o.required(
-                "protocol", as: Kind<BackendProtocol>.word(except: [.websocket, .http]),
+                "protocol", as: Kind<BackendProtocol>.word(except: BackendProtocol.later),
                 hint: #"Write "grpc", "tcp" or "udp"."#)
             let endpoints = o.required(
                 "endpoints", as: .distinct(.endpoint, atLeast: 1),
                 hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
             var backend = Backend(name: "", protocol: kind ?? .grpc, endpoints: endpoints ?? [])
-            backend.name = name ?? Backend.name(backend.protocol, backend.endpoints)
+            backend.tls = o.optional("tls", as: .backendTLS)
+            if kind == .udp, backend.tls != nil {
+                o.refuse("tls", "udp back-ends have no TLS", hint: "Leave the key out.")
+            }
+            backend.name = name ?? backend.url
 
             let timeouts = Kind.backendTimeouts(backend)
             o.read("timeouts", into: &backend, as: timeouts)
@@ -34,7 +38,7 @@ extension Kind where Value == Backend {
                     at: o.value.path.key("healthCheck").key("type"), "only grpc back-ends are asked by gRPC",
                     hint: #"Write "tcp" or "http"."#)
             }
-            for key in ["tls", "proxyProtocol"] { o.later(key) }
+            o.later("proxyProtocol")
             return kind == nil || endpoints == nil ? nil : backend
         }
     }

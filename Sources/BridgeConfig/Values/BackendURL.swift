@@ -2,11 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 enum BackendURL {
-    /// What a scheme says about the back-end's protocol; nil where this build does not have it.
-    private static let schemes: KeyValuePairs<String, BackendProtocol?> = [
-        "grpc": .grpc, "tcp": .tcp, "udp": .udp,
-        "grpcs": nil, "tls": nil, "ws": nil, "wss": nil, "http": nil, "https": nil,
+    private struct Scheme {
+        var name: String
+        var `protocol`: BackendProtocol
+        var isTLS = false
+    }
+
+    private static let schemes = [
+        Scheme(name: "grpc", protocol: .grpc), Scheme(name: "grpcs", protocol: .grpc, isTLS: true),
+        Scheme(name: "tcp", protocol: .tcp), Scheme(name: "tls", protocol: .tcp, isTLS: true),
+        Scheme(name: "udp", protocol: .udp),
+        Scheme(name: "ws", protocol: .websocket), Scheme(name: "wss", protocol: .websocket, isTLS: true),
+        Scheme(name: "http", protocol: .http), Scheme(name: "https", protocol: .http, isTLS: true),
     ]
+
+    /// `grpcs` for gRPC over TLS.
+    static func scheme(_ protocol: BackendProtocol, isTLS: Bool) -> String {
+        schemes.first { $0.protocol == `protocol` && $0.isTLS == isTLS }?.name ?? `protocol`.rawValue
+    }
 
     private static let example = #"Write for example "grpc://127.0.0.1:50051"."#
 
@@ -14,16 +27,17 @@ enum BackendURL {
     static func isMeant(_ text: String) -> Bool { text.contains("://") || text.hasPrefix("unix:") }
 
     static func parse(_ text: String) throws(Fault) -> Backend {
-        let built = schemes.filter { $0.value != nil }.map { $0.key + "://" }.joined(separator: ", ")
+        let built = schemes.filter { !BackendProtocol.later.contains($0.protocol) }
+            .map { $0.name + "://" }.joined(separator: ", ")
         guard !text.hasPrefix("unix:") else { throw Fault("is not supported yet", hint: "Supported: \(built).") }
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
             throw Fault("is no URL", hint: example)
         }
-        let scheme = text[..<colon].lowercased()
-        guard let (_, known) = schemes.first(where: { $0.key == scheme }) else {
+        let name = text[..<colon].lowercased()
+        guard let scheme = schemes.first(where: { $0.name == name }) else {
             throw Fault("has an unknown scheme", hint: "Supported: \(built).")
         }
-        guard let `protocol` = known else {
+        if BackendProtocol.later.contains(scheme.protocol) {
             throw Fault("has a scheme that is not supported yet", hint: "Supported: \(built).")
         }
         var authority = text[text.index(colon, offsetBy: 3)...]
@@ -35,15 +49,23 @@ enum BackendURL {
             throw Fault("has a path in it", hint: "Write the scheme, the host and the port alone.")
         }
         let address = try AddressText.parse(
-            String(authority), ports: 1...65535, example: "Write for example \"\(scheme)://127.0.0.1:50051\".")
-        return Backend(
-            name: Backend.name(`protocol`, [address]), protocol: `protocol`, endpoints: [address])
+            String(authority), ports: 1...65535, example: "Write for example \"\(name)://127.0.0.1:50051\".")
+        var backend = Backend(name: "", protocol: scheme.protocol, endpoints: [address])
+        if scheme.isTLS { backend.tls = BackendTLS() }
+        backend.name = backend.url
+        return backend
     }
 }
 
+extension BackendProtocol {
+    /// Of the contract, and not in this build.
+    static let later: [BackendProtocol] = [.websocket, .http]
+}
+
 extension Backend {
-    /// Of a back-end that has none: its URL, with a comma between endpoints.
-    static func name(_ protocol: BackendProtocol, _ endpoints: [Address]) -> String {
-        "\(`protocol`.rawValue)://" + endpoints.map(\.description).joined(separator: ",")
+    /// The name of a back-end that has none: its URL, with a comma between endpoints.
+    var url: String {
+        BackendURL.scheme(`protocol`, isTLS: tls != nil) + "://"
+            + endpoints.map(\.description).joined(separator: ",")
     }
 }

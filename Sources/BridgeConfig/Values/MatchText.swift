@@ -53,6 +53,13 @@ enum MatchText {
         }
     }
 
+    /// A DNS name or an IP address, v6 without brackets.
+    static func hostOrAddress(_ text: String) throws(Fault) -> String {
+        if SystemAddress.isIPv6(text), !text.contains("%") { return text.lowercased() }
+        try AddressText.checkHost(text)
+        return text.lowercased()
+    }
+
     /// A full gRPC service name: identifiers with dots between them (Protocol Buffers language, `fullIdent`).
     static func service(_ text: String) throws(Fault) -> String {
         let example = #"Write for example "helloworld.Greeter"."#

@@ -8,11 +8,13 @@ import BridgeWire
 enum GRPCFields {
     /// The request for the back-end: path and metadata unchanged and in order, what belongs to the client's
     /// connection taken out, what HTTP/2 demands put in. `grpc-timeout` is left out: the back leg gives what is left.
-    static func request(_ head: RequestHead, contentType: String) -> FieldBlock {
+    ///
+    /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
+    static func request(_ head: RequestHead, contentType: String, isTLS: Bool) -> FieldBlock {
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", isTLS ? "https" : "http")
         fields.append(":path", head.path)
         fields.append(":authority", head.fields.first(":authority") ?? ArraySlice())
         fields.append("te", "trailers")

@@ -34,7 +34,7 @@ final class GRPCFrontLeg {
     /// Begins the call.
     func start() {
         let head = request.head
-        let fields = GRPCFields.request(head, contentType: dialect.backContentType)
+        let fields = GRPCFields.request(head, contentType: dialect.backContentType, isTLS: request.route.isBackTLS)
         exchange = Exchange(
             front: self, request: fields, client: head.connection.client, route: request.route,
             worker: request.worker)

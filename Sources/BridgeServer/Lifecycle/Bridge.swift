@@ -42,6 +42,7 @@ public final class Bridge: Sendable {
             let tls = try listener.makeTLSContext { logger.warning($0, metadata: $1) }
             return ListenerShared(listener, tls: tls, isAdmin: isAdmin)
         }
+        let tls = try BackTLSTable(document)
         let health = HealthState(requiredBackends: document.health.requireBackends)
         let registry = WorkerRegistry()
         let blueprint = Blueprint(
@@ -54,7 +55,8 @@ public final class Bridge: Sendable {
             breakers: Dictionary(
                 (document.backends + document.routes.map(\.backend)).compactMap { backend in
                     backend.circuitBreaker.map { (backend.name, CircuitBreaker($0)) }
-                }, uniquingKeysWith: { first, _ in first }))
+                }, uniquingKeysWith: { first, _ in first }),
+            tls: tls)
         let count = document.workers > 0 ? document.workers : System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {

@@ -34,4 +34,9 @@ public struct BridgeStartError: Error, CustomStringConvertible {
     static func tls(_ listener: String, _ error: TLSError) -> BridgeStartError {
         BridgeStartError(description: "listeners.\(listener).tls: \(error)")
     }
+
+    /// - Parameter place: the back-end's entry: `backends.greeter`.
+    static func backTLS(_ place: String, _ error: TLSError) -> BridgeStartError {
+        BridgeStartError(description: "\(place).tls: \(error)")
+    }
 }

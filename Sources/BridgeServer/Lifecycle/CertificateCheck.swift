@@ -11,7 +11,7 @@ public enum CertificateCheck {
     private static let warningDays: Int64 = 14
 
     /// - Returns: a warning for each certificate that has expired or soon will.
-    /// - Throws: ``BridgeStartError`` for the first listener whose TLS options OpenSSL does not take.
+    /// - Throws: ``BridgeStartError`` for the first listener or back-end whose TLS options OpenSSL does not take.
     public static func warnings(_ document: Document) throws -> [String] {
         var warnings: [String] = []
         for listener in document.listeners {
@@ -24,11 +24,24 @@ public enum CertificateCheck {
                 throw BridgeStartError.tls(listener.name, error)
             }
             let place = "listeners.\(listener.name).tls.certificates[0].certFile"
-            if let text = expiry(notAfter: loaded.notAfter, now: Int64(time(nil))) {
-                warnings.append("\(place): warning: \(certificate.certFile) \(text)\n  Renew it.")
+            warnings += warning(place, certificate.certFile, loaded)
+        }
+        _ = try BackTLSTable(document)
+        for (place, backend) in document.placedBackends {
+            guard let certificate = backend.tls?.certificate else { continue }
+            do throws(TLSError) {
+                let loaded = try TLSCredentials.load(certFile: certificate.certFile, keyFile: certificate.keyFile)
+                warnings += warning("\(place).tls.certFile", certificate.certFile, loaded)
+            } catch {
+                throw BridgeStartError.backTLS(place, error)
             }
         }
         return warnings
+    }
+
+    private static func warning(_ place: String, _ file: String, _ loaded: TLSCredentials) -> [String] {
+        guard let text = expiry(notAfter: loaded.notAfter, now: Int64(time(nil))) else { return [] }
+        return ["\(place): warning: \(file) \(text)\n  Renew it."]
     }
 
     /// - Parameters: Unix seconds.

@@ -19,6 +19,7 @@ struct Blueprint: Sendable {
     let limiters: [SessionLimiter]
     /// By the back-end's name, for those with limits.
     let breakers: [String: CircuitBreaker]
+    let tls: BackTLSTable
 }
 
 /// One worker's connectors and ingresses. Belongs to its event loop.
@@ -32,13 +33,17 @@ final class WorkerState {
     init(worker: Worker, _ blueprint: Blueprint) {
         self.worker = worker
         let document = blueprint.document
-        var byName: [String: any BackConnector] = [:]
+        var byName: [String: (backend: Backend, connector: any BackConnector)] = [:]
         var all: [any BackConnector] = []
         func connector(_ backend: Backend, limiter: SessionLimiter) -> any BackConnector {
             // UDP counts its sessions by route; everything else is shared by the routes that name it.
-            if backend.protocol != .udp, let known = byName[backend.name] { return known }
-            let made = Self.makeConnector(backend, worker, limiter, blueprint.breakers[backend.name])
-            byName[backend.name] = made
+            // Two that are written inline may have one name, and options of their own.
+            if backend.protocol != .udp, let known = byName[backend.name], known.backend == backend {
+                return known.connector
+            }
+            let made = Self.makeConnector(
+                backend, worker, limiter, blueprint.breakers[backend.name], blueprint.tls[backend])
+            byName[backend.name] = (backend, made)
             all.append(made)
             return made
         }
@@ -70,12 +75,12 @@ final class WorkerState {
         connectors = all
     }
 
-    private static func makeConnector(
-        _ backend: Backend, _ worker: Worker, _ limiter: SessionLimiter, _ breaker: CircuitBreaker?
+    static func makeConnector(
+        _ backend: Backend, _ worker: Worker, _ limiter: SessionLimiter, _ breaker: CircuitBreaker?, _ tls: BackTLS?
     ) -> any BackConnector {
         switch backend.protocol {
-        case .grpc: GRPCBackEnds.make(backend, worker, breaker)
-        case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker)
+        case .grpc: GRPCBackEnds.make(backend, worker, breaker, tls: tls)
+        case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
         case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter, breaker: breaker)
         case .websocket, .http: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
         }

@@ -18,6 +18,7 @@ public final class GRPCBalancer: GRPCBackEnd {
 
     let endpoints: EndpointSet
     let breaker: CircuitBreaker?
+    private let tls: BackTLS?
     var retryBudget = RetryBudget()
     private var checks: HealthChecks?
     /// Calls that wait for a connection, in the order of their coming.
@@ -26,11 +27,13 @@ public final class GRPCBalancer: GRPCBackEnd {
     private let buffers = HTTP2Buffers()
 
     /// - Parameter breaker: shared by all workers; nil is no limits.
-    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker?) {
+    /// - Parameter tls: likewise; nil: in clear text.
+    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker?, tls: BackTLS? = nil) {
         self.breaker = breaker
+        self.tls = tls
         endpoints = EndpointSet(backend, worker)
         endpoints.onRemoved = { [unowned self] in removed($0) }
-        checks = HealthChecks.begin(endpoints) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
+        checks = HealthChecks.begin(endpoints, tls?.checks) { [unowned self] in GRPCHealthProbe(pool($0), $1, $2) }
     }
 
     var worker: Worker { endpoints.worker }
@@ -73,6 +76,8 @@ public final class GRPCBalancer: GRPCBackEnd {
     }
 
     private func place(_ leg: GRPCBackLeg) {
+        // Its end may have come of another one's that was placed before it.
+        guard leg.isWaiting else { return }
         guard endpoints.endpoints.count > 1 else { return put(leg, on: endpoints.endpoints[0]) }
         let key = endpoints.isHashed ? leg.caller.flatMap { endpoints.key($0.request, client: $0.client) } : nil
         let isUntried = { (endpoint: Endpoint) in !leg.balancing.tried.contains { $0 === endpoint } }
@@ -105,7 +110,7 @@ public final class GRPCBalancer: GRPCBackEnd {
     func tryNext(_ leg: GRPCBackLeg, _ failure: Failure) -> Bool {
         if failure.origin == .back { leg.balancing.endpoint.map { endpoints.failed($0, failure.reason) } }
         leg.balancing.lastFailure = failure
-        guard endpoints.endpoints.count > 1 else { return false }
+        guard endpoints.endpoints.contains(where: { $0 !== leg.balancing.endpoint }) else { return false }
         let isLeft = endpoints.pick(key: nil) { endpoint in
             !leg.balancing.tried.contains { $0 === endpoint } && isPreferred(endpoint)
         }
@@ -185,7 +190,8 @@ public final class GRPCBalancer: GRPCBackEnd {
         if let known = endpoint.pool { return known }
         var backend = endpoints.backend
         backend.endpoints = [endpoint.address]
-        let made = GRPCConnector(backend, worker, balancer: self, buffers: buffers)
+        let made = GRPCConnector(
+            backend, worker, balancer: self, buffers: buffers, tls: tls?.connections, host: endpoint.host)
         endpoint.pool = made
         return made
     }

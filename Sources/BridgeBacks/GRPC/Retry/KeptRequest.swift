@@ -31,6 +31,22 @@ struct KeptRequest {
             drop()
             return false
         }
+        put(bytes)
+        return true
+    }
+
+    /// Keeps more than the bounds allow, because nobody is there yet to whom it could be said: a client may send as much
+    /// as its window lets it before it is stopped.
+    mutating func appendBeyond(_ bytes: ByteBuffer) {
+        guard !isDropped else { return }
+        budget.change(by: bytes.readableBytes)
+        put(bytes)
+    }
+
+    /// More is kept than may be once there is somebody to say it to.
+    var isBeyond: Bool { count > maximum || budget.used > budget.limit }
+
+    private mutating func put(_ bytes: ByteBuffer) {
         count += bytes.readableBytes
         // A stream of small messages makes few pieces.
         if let last = pieces.indices.last, pieces[last].readableBytes + bytes.readableBytes <= Self.copiedTogether {
@@ -43,7 +59,6 @@ struct KeptRequest {
         } else {
             pieces.append(bytes)
         }
-        return true
     }
 
     mutating func drop() {

@@ -65,8 +65,9 @@ final class RetryingBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard isAttemptReady else { return kept.appendBeyond(bytes) }
         if !state.isCommitted, !kept.append(bytes) { commit() }
-        if isAttemptReady { attempt?.deliver(bytes, flags) }
+        attempt?.deliver(bytes, flags)
     }
 
     func finish(_ trailers: FieldBlock?) {
@@ -197,6 +198,7 @@ extension RetryingBackLeg: GRPCCaller {
         }
         for piece in kept.pieces { attempt?.deliver(piece, []) }
         if kept.hasEnded { attempt?.finish(nil) }
+        if kept.isBeyond { commit() }
         exchange?.backWritable()
     }
 
