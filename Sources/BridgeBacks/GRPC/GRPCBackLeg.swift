@@ -24,7 +24,7 @@ final class GRPCBackLeg: BackLeg {
 
     private var connector: GRPCConnector!
     /// Who chooses the connector, where there are several.
-    private let balancer: GRPCBalancer?
+    let balancer: GRPCBalancer?
     private var phase = Phase.waiting
     private(set) var caller: (any GRPCCaller)?
     /// Whether the caller itself tries again what no application has seen.
@@ -192,19 +192,6 @@ final class GRPCBackLeg: BackLeg {
         noteSteps(of: connection)
         end { $0.backFailed(failure) }
         stream?.reset(.cancel)
-    }
-
-    /// What went before a failure on a connection.
-    private func noteSteps(of connection: GRPCBackConnection?) {
-        guard let caller, let connection else { return }
-        if let resolution = balancer?.endpoints.lastResolution {
-            caller.noteStep(
-                began: resolution.began, took: resolution.took, address: nil, phase: .resolve,
-                "addresses: \(resolution.count)")
-        }
-        for step in connection.steps {
-            caller.noteStep(began: step.began, took: step.took, address: address, phase: step.phase, step.result)
-        }
     }
 
     private func foreignAnswerEnded() {

@@ -213,21 +213,6 @@ final class HTTP1Connection: ChannelDuplexHandler {
         LocalAnswer.send(stream, status: isTooLong ? 431 : 400, text: text)
     }
 
-    /// RFC 9110 §15.5.9: 408 says that the server "did not receive a complete request message within the time that it
-    /// was prepared to wait".
-    ///
-    /// Not over TLS: browsers open connections ahead, and an answer to a request that they did not make is an error page.
-    private func refuseLate() {
-        guard !info.isTLS else { return context?.close(promise: nil) ?? () }
-        let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
-        self.stream = stream
-        phase = .busy
-        stream.closesAfterwards = true
-        let seconds = (ingress.listener.limits.headerTimeout ?? .zero) / .seconds(1)
-        LocalAnswer.send(
-            stream, status: 408, text: "No whole request head within \(seconds) s (limits.headerTimeout).")
-    }
-
     // MARK: Reading
 
     func read(context: ChannelHandlerContext) {
