@@ -114,6 +114,8 @@ public struct Backend: Sendable, Equatable {
     /// nil: in clear text.
     public var tls: BackendTLS?
     public var connectTimeout: Duration = .seconds(5)
+    /// WebSocket: from the connection to the answer of the opening handshake.
+    public var handshakeTimeout: Duration = .seconds(10)
     /// Between attempts to reach a gRPC back-end.
     public var backoff = BackoffParameters.grpcConnection
     public var loadBalancing = LoadBalancing.roundRobin
@@ -190,7 +192,7 @@ public struct Route: Sendable, Equatable {
     public var udp = UDPOptions()
     /// gRPC calls; nil: tried once.
     public var retryPolicy: RetryParameters?
-    /// For tcp and udp back-ends; nil dials once, and ends the session with its connection.
+    /// For tcp, udp and websocket back-ends; nil dials once, and ends the session with its connection.
     public var reconnect: ReconnectOptions?
 
     public init(name: String, match: Match, backend: Backend) {
@@ -238,11 +240,11 @@ public struct RouteTimeouts: Sendable, Equatable {
 }
 
 public struct WebSocketOptions: Sendable, Equatable {
-    /// Answered when offered, in order of preference.
+    /// Answered when offered, in order of preference. A websocket back-end chooses by itself.
     public var subprotocols: [String] = ["binary"]
     /// Exact origins, or `*`. nil: the origin must be the request's own host.
     public var allowOrigins: [String]?
-    /// nil is off.
+    /// To clients, and to websocket back-ends; nil is off.
     public var pingInterval: Duration? = .seconds(25)
     /// A peer that is silent for this long after a ping is closed; nil is off.
     public var pongTimeout: Duration? = .seconds(10)

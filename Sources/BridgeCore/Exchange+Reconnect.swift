@@ -56,6 +56,8 @@ extension Exchange {
     /// What another attempt may mend: not a message that is too long.
     private func isRecoverable(_ failure: Failure) -> Bool {
         switch failure.kind {
+        // RFC 9110 §15.6: what stands before the back-end says that it is away.
+        case .handshakeRefused: failure.answer.map { 502...504 ~= $0.status } ?? false
         case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused: true
         // All places are taken; the session's own may have gone to another while it was lost.
         case .overloaded: state.phase == .reconnecting
@@ -75,7 +77,7 @@ extension Exchange {
         guard state.phase == .reconnecting else { return }
         front?.backReconnecting(attempt: attempt, delay: delay)
         guard state.phase == .reconnecting else { return }
-        settleHeld(reconnection.held.restore(unwritten, resumes: reconnection.resumes))
+        settleHeld(reconnection.held.restore(unwritten, resumes: reconnection.continuesMessages))
     }
 
     /// The client sent something while there is no back-end.

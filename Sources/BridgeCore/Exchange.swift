@@ -35,6 +35,8 @@ public final class Exchange {
     /// When its connection was dialled, and how long that took; what explains a failure that comes later.
     var connection: (began: NIODeadline, took: TimeAmount)?
     var isBackWaiting = false
+    /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
+    public private(set) var firstHead: FieldBlock?
 
     private var deadlineTimer: WheelTimer?
     private var idleTimer: WheelTimer?
@@ -179,6 +181,7 @@ public final class Exchange {
     public func backOpened(_ head: FieldBlock? = nil) {
         guard state.phase == .open else { return }
         lastActivity = worker.now
+        if reconnection != nil, firstHead == nil { firstHead = head }
         front?.backOpened(head)
     }
 
@@ -191,7 +194,11 @@ public final class Exchange {
     }
 
     public func backEnded(_ trailers: FieldBlock? = nil) {
-        guard !lostByEnd() else { return }
+        if !lostByEnd() { backEndedForGood(trailers) }
+    }
+
+    /// An end that is meant for the client, whatever the route says of a back-end that goes away.
+    public func backEndedForGood(_ trailers: FieldBlock? = nil) {
         lastActivity = worker.now
         switch state.backEnded(staysOpen: back?.staysOpenAfterEnd ?? false) {
         case .finishFront:

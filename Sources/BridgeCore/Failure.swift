@@ -1,6 +1,8 @@
 // rtbridge: why a call or session failed, and whose fault it was.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeWire
+
 /// Why a call or session failed: enough to tell a client, a log and an operator the same story.
 public struct Failure: Error, Sendable, Equatable {
     /// The stable reason, in logs and access records. Extensible: compare with the named constants.
@@ -15,6 +17,10 @@ public struct Failure: Error, Sendable, Equatable {
         public static let connectionLost = Kind(rawValue: "connection_lost")
         public static let streamReset = Kind(rawValue: "stream_reset")
         public static let refused = Kind(rawValue: "refused")
+        /// The back-end answered a WebSocket's opening handshake with another status than 101.
+        public static let handshakeRefused = Kind(rawValue: "handshake_refused")
+        /// The back-end is lost in the middle of a message that the client has the beginning of.
+        public static let messageCut = Kind(rawValue: "message_cut")
         public static let notGRPC = Kind(rawValue: "not_grpc")
         public static let deadlineExceeded = Kind(rawValue: "deadline_exceeded")
         public static let attemptTimeout = Kind(rawValue: "attempt_timeout")
@@ -32,6 +38,8 @@ public struct Failure: Error, Sendable, Equatable {
         public init(rawValue: String) { self.rawValue = rawValue }
 
         public static let connect = Timeout(rawValue: "timeouts.connect")
+        /// Of a WebSocket's opening handshake with a back-end.
+        public static let handshake = Timeout(rawValue: "timeouts.handshake")
         public static let idle = Timeout(rawValue: "timeouts.idle")
         public static let udpIdle = Timeout(rawValue: "udp.idle")
         public static let perAttempt = Timeout(rawValue: "retryPolicy.perAttemptTimeout")
@@ -68,6 +76,8 @@ public struct Failure: Error, Sendable, Equatable {
     public var timeout: Timeout?
     /// The gRPC status that says it best, where the kind's own does not.
     public var grpcCode: Int?
+    /// The back-end's own answer, for clients that have had none yet.
+    public var answer: HTTPAnswer?
     /// How often and how long it was tried, where it was tried more than once or could have been.
     public var attempts: Attempts?
 
@@ -139,6 +149,7 @@ extension Failure {
 
     /// The HTTP status where nothing was answered yet (RFC 9110 §15.6).
     public var httpStatus: Int {
+        if let answer { return answer.status }
         switch kind {
         case .connectTimeout, .deadlineExceeded, .attemptTimeout, .idleTimeout: return 504
         case .draining, .overloaded: return 503
@@ -153,7 +164,9 @@ extension Failure {
         case .draining: return 1001
         case .messageTooBig: return 1009
         case .protocolViolation: return origin == .back ? 1014 : 1002
-        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused, .overloaded:
+        case .handshakeRefused: return 1014
+        case .resolveFailed, .connectFailed, .tlsFailed, .connectTimeout, .connectionLost, .refused, .overloaded,
+            .messageCut:
             return 1013
         case .idleTimeout, .deadlineExceeded: return 1001
         default: return 1011

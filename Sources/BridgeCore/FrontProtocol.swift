@@ -49,6 +49,17 @@ public enum LocalAnswer {
         stream.finish(nil)
     }
 
+    /// Passes a back-end's answer on; its length is made anew.
+    public static func pass(_ answer: HTTPAnswer, to stream: any HTTPFrontStream) {
+        guard answer.body.readableBytes == 0 else {
+            return send(stream, status: answer.status, fields: answer.fields, body: answer.body)
+        }
+        var head = FieldBlock()
+        head.append(":status", String(answer.status).utf8)
+        head.append(answer.fields)
+        stream.respond(head, endStream: true)
+    }
+
     /// Sends a line of text.
     public static func send(
         _ stream: any HTTPFrontStream, status: Int, extra: FieldBlock = FieldBlock(), text: String

@@ -49,6 +49,8 @@ final class Reconnection {
     }
 
     var resumes: Bool { options.policy.mode == .resume }
+    /// Whether a new session goes on in the middle of a message: not one that knows of messages itself.
+    var continuesMessages: Bool { resumes && exchange.route.config.backend.protocol != .websocket }
     /// Whether what a lost connection has not written goes to the next one.
     var keepsUnwritten: Bool { options.policy.mode != .close }
 
@@ -91,7 +93,7 @@ final class Reconnection {
         let next = state.lost(loss, traffic, at: now, using: &exchange.worker.random)
         if case .retry(let attempt, let delay) = next {
             if wasLive { log("back-end lost", failure.address, reason: failure.reason, delay: delay) }
-            isMidMessage = wasLive ? unwritten.isCut && resumes : isMidMessage
+            isMidMessage = wasLive ? unwritten.isCut && continuesMessages : isMidMessage
             timers.delay = exchange.worker.timers.schedule(at: exchange.worker.now + TimeAmount(delay), self)
             if timers.hold == nil { armHold() }
             exchange.worker.logger.debug(

@@ -64,7 +64,10 @@ enum DocumentPrinter {
     private static func print(_ backend: Backend) -> String {
         var keys = [
             "protocol": quoted(backend.protocol.rawValue), "endpoints": list(backend.endpoints.map { quoted("\($0)") }),
-            "timeouts": object(["connect": print(backend.connectTimeout), "idle": timer(backend.idleTimeout)]),
+            "timeouts": object([
+                "connect": print(backend.connectTimeout), "handshake": print(backend.handshakeTimeout),
+                "idle": timer(backend.idleTimeout),
+            ]),
             "loadBalancing": quoted(backend.loadBalancing.rawValue), "dnsRefresh": timer(backend.dnsRefresh),
             "hashOn": optional(backend.hashOn.map(HashText.write)),
             "keepalive": object([

@@ -32,7 +32,7 @@ private struct RandomDocument {
         document.listeners = (0...number(2)).map { listener($0) }
         document.backends = (0..<number(3)).map { index in
             // A name like these can be taken for nothing else.
-            backend("back end \(index)", BackendProtocol.allCases.filter { $0 != .websocket && $0 != .http }[number(2)])
+            backend("back end \(index)", BackendProtocol.allCases.filter { $0 != .http }[number(3)])
         }
         if flag() { document.admin = Admin(address: .host("admin", port: 1 + number(65534))) }
         document.health.livePath = "/live\(number(9))"
@@ -84,6 +84,7 @@ private struct RandomDocument {
         }
         backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
+        backend.handshakeTimeout = duration() ?? .seconds(1)
         backend.backoff = backoff()
         backend.loadBalancing = self.one(of: LoadBalancing.allCases)
         if backend.loadBalancing == .hash {
@@ -164,7 +165,7 @@ private struct RandomDocument {
     }
 
     private mutating func route(_ index: Int, _ document: Document) -> Route {
-        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp])
+        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp, .websocket])
         let backend = document.backends.isEmpty || flag() ? backend(nil, kind) : one(of: document.backends)
         let isGRPC = backend.protocol == .grpc
         let fronts: [[FrontProtocolName]] =

@@ -123,7 +123,8 @@ struct LintTests {
         ("tcp://a:1", #""grpcWeb": {}"#, "grpcWeb"), ("tcp://a:1", #""cors": {"allowOrigins": ["*"]}"#, "cors"),
         ("tcp://a:1", #""maxMessageBytes": 5"#, "maxMessageBytes"), ("tcp://a:1", #""udp": {}"#, "udp"),
         ("udp://a:1", #""tcp": {}"#, "tcp"), ("grpc://a:1", #""websocket": {}"#, "websocket"),
-        ("grpc://a:1", #""tcp": {}"#, "tcp"),
+        ("grpc://a:1", #""tcp": {}"#, "tcp"), ("ws://a:1", #""tcp": {}"#, "tcp"),
+        ("ws://a:1", #""websocket": {"subprotocols": ["x"]}"#, "websocket.subprotocols"),
     ])
     func anOptionWithoutEffectIsShown(_ backend: String, _ option: String, _ key: String) {
         let warnings = Self.warnings([Self.route("", backend, ", " + option)])
@@ -163,5 +164,6 @@ struct LintTests {
         #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])
         #expect(Self.warnings([Self.route("", "tcp://a:1", #", "websocket": {}, "tcp": {}"#)]) == [])
         #expect(Self.warnings([Self.route("", "udp://a:1", #", "websocket": {}, "udp": {}"#)]) == [])
+        #expect(Self.warnings([Self.route("", "ws://a:1", #", "websocket": {"pingInterval": "1s"}"#)]) == [])
     }
 }

@@ -40,7 +40,7 @@ struct ReconnectProblemTests {
         Case(
             #""backend": "grpc://a:1", "reconnect": {}"#,
             #"""
-            f:6:39: routes[0].reconnect: is for tcp and udp back-ends; this one speaks grpc
+            f:6:39: routes[0].reconnect: is for tcp, udp and websocket back-ends; this one speaks grpc
               Leave the key out: gRPC connections are dialled anew for the next call, by the back-end's backoff.
             """#),
         Case(

@@ -62,16 +62,10 @@ struct UnsupportedTests {
 
     static let backends: [Case] = [
         Case(
-            #""protocol": "websocket", "endpoints": ["a:1"]"#,
-            #"""
-            f:4:13: backends.b.protocol: "websocket" is not supported yet
-              Supported: "grpc", "tcp", "udp".
-            """#),
-        Case(
             #""protocol": "http", "endpoints": ["unix:/x"]"#,
             #"""
             f:4:13: backends.b.protocol: "http" is not supported yet
-              Supported: "grpc", "tcp", "udp".
+              Supported: "grpc", "tcp", "udp", "websocket".
             f:4:35: backends.b.endpoints[0]: "unix:/x" is not supported yet
               Unix sockets come later; write a host and a port.
             """#),
@@ -90,34 +84,22 @@ struct UnsupportedTests {
 
     static let routes: [Case] = [
         Case(
-            #""backend": "ws://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "ws://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
-            """#),
-        Case(
-            #""backend": "wss://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "wss://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
-            """#),
-        Case(
             #""backend": "http://a:1""#,
             #"""
             f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
             """#),
         Case(
             #""backend": "https://a:1""#,
             #"""
             f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
             """#),
         Case(
             #""backend": "unix:/run/x""#,
             #"""
             f:6:12: routes[0].backend: "unix:/run/x" is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://.
+              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
             """#),
         Case(
             #""backend": "b", "match": {"protocol": "http"}"#,

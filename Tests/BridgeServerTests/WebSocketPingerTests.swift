@@ -7,8 +7,6 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import BridgeFronts
-
 @Suite struct WebSocketPingerTests {
     private final class Client {
         let loop = EmbeddedEventLoop()

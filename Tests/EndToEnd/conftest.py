@@ -145,6 +145,11 @@ def udp_echo(start_backend):
     return start_backend("udp_server.py", "echo")
 
 
+@pytest.fixture(scope="session")
+def ws_server(start_backend):
+    return start_backend("ws_server.py")
+
+
 @pytest.fixture(scope="module")
 def scripted_server():
     server = ScriptedHTTP2()

@@ -109,6 +109,12 @@ struct Lint {
         where !option.isUsed && root.find(path.key(option.key)).map(\.node.value) ?? .null != .null {
             warn(path.key(option.key), "has no effect on this route", hint: option.hint)
         }
+        let subprotocols = path.key("websocket").key("subprotocols")
+        if back == .websocket, root.find(subprotocols).map(\.node.value) ?? .null != .null {
+            warn(
+                subprotocols, "has no effect on this route",
+                hint: "A websocket back-end chooses by itself among what the client offers.")
+        }
     }
 
     // MARK: - Inside

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 enum ProtocolFit {
-    private static let table = "grpc-web and grpc go to grpc; websocket goes to tcp or udp."
+    private static let table = "grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket."
 
     static func fits(_ front: FrontProtocolName, _ back: BackendProtocol) -> Bool {
         switch (front, back) {
-        case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp): true
+        case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp), (.websocket, .websocket):
+            true
         case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.http, _): false
         }
     }

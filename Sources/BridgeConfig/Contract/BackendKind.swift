@@ -13,7 +13,7 @@ extension Kind where Value == Backend {
         return .object(synonyms: synonyms) { o in
             let kind = o.required(
                 "protocol", as: Kind<BackendProtocol>.word(except: BackendProtocol.later),
-                hint: #"Write "grpc", "tcp" or "udp"."#)
+                hint: #"Write "grpc", "tcp", "udp" or "websocket"."#)
             let endpoints = o.required(
                 "endpoints", as: .distinct(.endpoint, atLeast: 1),
                 hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
@@ -80,8 +80,8 @@ extension Kind where Value == Backend {
             if BackendURL.isMeant(text.value) { return try BackendURL.parse(text.value) }
             if (try? AddressText.endpoint(text.value)) != nil {
                 throw Fault(
-                    "has no scheme", hint: "Write grpc://, tcp:// or udp:// before it.",
-                    correction: quoted("grpc://" + text.value) + ", or tcp:// or udp://")
+                    "has no scheme", hint: "Write grpc://, tcp://, udp:// or ws:// before it.",
+                    correction: quoted("grpc://" + text.value) + ", or tcp://, udp:// or ws://")
             }
         } catch {
             value.refuse(text, error)
@@ -97,6 +97,7 @@ extension Kind where Value == Backend {
         .object { o in
             var backend = backend
             o.read("connect", into: &backend.connectTimeout, as: .duration(in: DurationText.anyTimer))
+            o.read("handshake", into: &backend.handshakeTimeout, as: .duration(in: DurationText.anyTimer))
             o.read("idle", into: &backend.idleTimeout, as: .timer(in: DurationText.anyTimer))
             return backend
         }

@@ -50,17 +50,17 @@ enum ReconnectFit {
     static func check(_ route: Route, _ o: ObjectReader) {
         guard let options = route.reconnect else { return }
         switch route.backend.protocol {
-        case .tcp: break
+        case .tcp, .websocket: break
         case .udp:
             if let preamble = options.preamble, preamble.utf8.count > route.udp.maxDatagramBytes {
                 o.refuse(
                     at: o.value.path.key("reconnect").key("preamble"), "is longer than a datagram may be",
                     hint: "udp.maxDatagramBytes is \(route.udp.maxDatagramBytes).")
             }
-        case .grpc, .websocket, .http:
+        case .grpc, .http:
             o.refuse(
                 "reconnect",
-                "is for tcp and udp back-ends; this one speaks \(route.backend.protocol.rawValue)",
+                "is for tcp, udp and websocket back-ends; this one speaks \(route.backend.protocol.rawValue)",
                 hint:
                     "Leave the key out: gRPC connections are dialled anew for the next call, by the back-end's backoff."
             )

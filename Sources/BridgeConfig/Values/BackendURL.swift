@@ -59,7 +59,7 @@ enum BackendURL {
 
 extension BackendProtocol {
     /// Of the contract, and not in this build.
-    static let later: [BackendProtocol] = [.websocket, .http]
+    static let later: [BackendProtocol] = [.http]
 }
 
 extension Backend {

@@ -24,13 +24,32 @@ enum ReconnectEvents {
         route.config.reconnect?.policy.mode == .notify ? [subprotocol] : []
     }
 
+    /// Whether the request offers the subprotocol of events on a route that has them.
+    static func areOffered(_ request: FrontRequest) -> Bool {
+        !subprotocols(of: request.route).isEmpty
+            && FieldTokens.elements(request.head.fields, "sec-websocket-protocol").contains(subprotocol)
+    }
+
+    /// The request's fields as a back-end may see them: the subprotocol of events is the bridge's own.
+    static func withoutOffer(_ request: FrontRequest) -> FieldBlock {
+        guard request.route.config.backend.protocol == .websocket, areOffered(request) else {
+            return request.head.fields
+        }
+        var fields = FieldBlock()
+        for (name, value) in request.head.fields.pairs where name != "sec-websocket-protocol" {
+            fields.append(name, value)
+        }
+        let offers = FieldTokens.elements(request.head.fields, "sec-websocket-protocol").filter { $0 != subprotocol }
+        if !offers.isEmpty { fields.append("sec-websocket-protocol", offers.joined(separator: ", ").utf8) }
+        return fields
+    }
+
     /// Whether the route has events, and the request asks for them: in its query, or among its subprotocols.
     static func areWanted(_ request: FrontRequest) -> Bool {
         guard !subprotocols(of: request.route).isEmpty else { return false }
         let isInQuery = request.head.query?.split(separator: UInt8(ascii: "&")).contains {
             $0.elementsEqual(parameter.utf8)
         }
-        return isInQuery == true
-            || FieldTokens.elements(request.head.fields, "sec-websocket-protocol").contains(subprotocol)
+        return isInQuery == true || areOffered(request)
     }
 }

@@ -29,7 +29,9 @@ public enum WebSocketFront: FrontProtocol {
         guard isOriginAllowed(request) else { return refuseOrigin(request) }
         let offered = upgrade.subprotocols
         let known = request.route.config.websocket.subprotocols + ReconnectEvents.subprotocols(of: request.route)
-        let subprotocol = known.first { offered.contains($0) }
+        // A WebSocket back-end chooses by itself.
+        let isOurs = request.route.config.backend.protocol != .websocket
+        let subprotocol = isOurs ? known.first { offered.contains($0) } : nil
         WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol).start()
     }
 

@@ -8,10 +8,10 @@ import NIOCore
 
 extension WebSocketLeg {
     /// Says the end first, and waits for the client's close frame (RFC 6455 §7.1.2).
-    func startClosing(_ code: WebSocketCloseCode, _ reason: String) {
+    func startClosing(_ code: WebSocketCloseCode?, _ reason: String) {
         guard phase == .open else { return }
         phase = .closing
-        closeCode = code.rawValue
+        closeCode = (code ?? .noStatusReceived).rawValue
         writeClose(code, reason)
         pinger?.stop()
         closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.closeTime, self)
@@ -20,7 +20,7 @@ extension WebSocketLeg {
     /// Both close frames went, or the client is gone: the back-end gets what is under way, and the session is over.
     func leave() {
         guard phase != .over else { return }
-        if phase == .leaving { writeClose(closeAnswer) }
+        if phase == .leaving { writeClose(closeAnswer.code, closeAnswer.reason) }
         phase = .over
         pinger?.stop()
         closeTimer?.cancel()
@@ -31,9 +31,13 @@ extension WebSocketLeg {
 
     func answerError(_ failure: Failure) {
         phase = .over
-        let text = failure.message(route: request.route.name, isBrief: request.route.isBrief)
         closeCode = UInt16(failure.httpStatus)
-        LocalAnswer.send(stream, status: failure.httpStatus, text: text)
+        if let answer = failure.answer {
+            LocalAnswer.pass(answer, to: stream)
+        } else {
+            let text = failure.message(route: request.route.name, isBrief: request.route.isBrief)
+            LocalAnswer.send(stream, status: failure.httpStatus, text: text)
+        }
         note()
     }
 

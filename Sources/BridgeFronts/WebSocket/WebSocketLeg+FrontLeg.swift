@@ -17,6 +17,7 @@ extension WebSocketLeg: FrontLeg {
         fields.append("connection", "Upgrade")
         fields.append("sec-websocket-accept", accept.utf8)
         if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        if let head { append(head, to: &fields) }
         stream.openTunnel(fields)
         let options = request.route.config.websocket
         guard phase == .open else { return }
@@ -27,6 +28,14 @@ extension WebSocketLeg: FrontLeg {
         pinger = WebSocketPinger(
             request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
             tell: { [unowned self] in pingerFired($0) })
+    }
+
+    /// What a WebSocket back-end answered: its choice of a subprotocol, and cookies and what else it has to say.
+    private func append(_ head: FieldBlock, to fields: inout FieldBlock) {
+        if !head.contains("sec-websocket-protocol"), ReconnectEvents.areOffered(request) {
+            fields.append("sec-websocket-protocol", ReconnectEvents.subprotocol.utf8)
+        }
+        HopByHop.copy(from: head, into: &fields)
     }
 
     func pingerFired(_ event: WebSocketPinger.Event) {
@@ -42,11 +51,21 @@ extension WebSocketLeg: FrontLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .open || phase == .leaving else { return }
-        write(flags.contains(.text) ? .text : .binary, bytes)
+        let opcode: WebSocketOpcode = isInAnswer ? .continuation : flags.contains(.text) ? .text : .binary
+        isInAnswer = carriage == .messages && !flags.contains(.endsMessage)
+        write(opcode, bytes, fin: !isInAnswer)
     }
 
     func finish(_ trailers: FieldBlock?) {
-        if phase == .leaving { leave() } else { startClosing(.normalClosure, "the back-end closed the connection") }
+        let close = WebSocketClose(trailers: trailers)
+        if phase == .leaving {
+            closeAnswer = close ?? closeAnswer
+            leave()
+        } else if let close {
+            startClosing(close.code, close.reason)
+        } else {
+            startClosing(.normalClosure, "the back-end closed the connection")
+        }
         letInIfOver()
     }
 

@@ -18,6 +18,16 @@ import NIOCore
 final class WebSocketLeg {
     enum Phase { case asking, open, closing, leaving, over }
 
+    /// What the back-end's side makes of messages.
+    enum Carriage {
+        /// Bytes one after the other.
+        case stream
+        /// A datagram is a whole message.
+        case datagrams
+        /// The same messages, in pieces as they come.
+        case messages
+    }
+
     /// How long a client may take to answer a close frame, before the connection is closed under it.
     static let closeTime = TimeAmount.seconds(10)
     /// How long a client's close frame may wait for its answer while a TCP back-end, told of the end, still speaks
@@ -29,10 +39,12 @@ final class WebSocketLeg {
     let accept: String
     let subprotocol: String?
     let startedAt: NIODeadline
-    let wantsMessages: Bool
+    let carriage: Carriage
     /// The back-end's side is told where messages end, for the time that it is away.
     private let endOfMessage: BodyFlags
     let wantsEvents: Bool
+    /// The back-end's message has begun and not ended.
+    var isInAnswer = false
     /// The client was told that its back-end is away.
     var isToldOfLoss = false
     private var decoder: WebSocketDecoder
@@ -45,7 +57,7 @@ final class WebSocketLeg {
     var pinger: WebSocketPinger?
     var closeTimer: WheelTimer?
     var closeCode: UInt16 = 1006
-    var closeAnswer: WebSocketCloseCode?
+    var closeAnswer = WebSocketClose(nil)
     var failure: Failure?
 
     init(_ request: FrontRequest, accept: String, subprotocol: String?) {
@@ -55,11 +67,15 @@ final class WebSocketLeg {
         stream = request.stream
         startedAt = request.worker.now
         let route = request.route.config
-        wantsMessages = route.backend.protocol == .udp
-        endOfMessage = route.reconnect == nil ? [] : .endsMessage
+        switch route.backend.protocol {
+        case .udp: carriage = .datagrams
+        case .websocket: carriage = .messages
+        case .tcp, .grpc, .http: carriage = .stream
+        }
+        endOfMessage = route.reconnect == nil && carriage != .messages ? [] : .endsMessage
         wantsEvents = ReconnectEvents.areWanted(request)
         let limit =
-            wantsMessages
+            carriage == .datagrams
             ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
         decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
     }
@@ -67,10 +83,11 @@ final class WebSocketLeg {
     func start() {
         let route = request.route
         exchange = Exchange(
-            front: self, request: request.head.fields, client: request.head.connection.client, route: route,
+            front: self, request: ReconnectEvents.withoutOffer(request), client: request.head.connection.client,
+            route: route,
             worker: request.worker)
         stream.handler = self
-        exchange.open(deadline: nil, idle: wantsMessages ? route.config.udp.idle : route.config.timeouts.idle)
+        exchange.open(deadline: nil, idle: carriage == .datagrams ? route.config.udp.idle : route.config.timeouts.idle)
     }
 
     // MARK: Events of the decoder
@@ -85,17 +102,22 @@ final class WebSocketLeg {
 
     private func received(_ event: WebSocketEvent) {
         switch event {
-        case .data(let bytes, _, let endsMessage):
-            if wantsMessages { collect(bytes, endsMessage) } else { forward(bytes, endsMessage ? endOfMessage : []) }
+        case .data(let bytes, let kind, let endsMessage):
+            let end = endsMessage ? endOfMessage : []
+            switch carriage {
+            case .stream: forward(bytes, end)
+            case .datagrams: collect(bytes, endsMessage)
+            case .messages: forward(bytes, kind == .text ? end.union(.text) : end)
+            }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
             // its pongs gets no more of them.
             if phase == .open, stream.isWritable { write(.pong, payload) }
         case .pong:
             // A datagram session ends when no datagram comes, however lively the client's connection is.
-            if !wantsMessages { exchange.noteActivity() }
+            if carriage != .datagrams { exchange.noteActivity() }
         case .close(let code, let reason):
-            clientClosed(code, reason)
+            clientClosed(WebSocketClose(code, reason))
         }
     }
 
@@ -115,15 +137,19 @@ final class WebSocketLeg {
     }
 
     /// RFC 6455 §5.5.1: "the endpoint typically echos the status code it received".
-    private func clientClosed(_ code: WebSocketCloseCode?, _ reason: String) {
+    private func clientClosed(_ close: WebSocketClose) {
         guard phase == .open else { return leave() }
-        closeCode = code?.rawValue ?? WebSocketCloseCode.noStatusReceived.rawValue
-        closeAnswer = code
+        closeCode = (close.code ?? .noStatusReceived).rawValue
+        closeAnswer = WebSocketClose(close.code)
         phase = .leaving
         pinger?.stop()
-        guard !wantsMessages, request.route.config.tcp.halfClose else { return leave() }
+        switch carriage {
+        case .stream where request.route.config.tcp.halfClose: break
+        case .messages: break
+        case .stream, .datagrams: return leave()
+        }
         closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.answerTime, self)
-        exchange.frontEnded()
+        exchange.frontEnded(carriage == .messages ? close.trailers : nil)
     }
 
     private func violated(_ violation: WebSocketViolation) {
@@ -138,10 +164,11 @@ final class WebSocketLeg {
 
     // MARK: Sending
 
-    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
+    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, fin: Bool = true) {
         let worker = request.worker
         worker.scratch.clear()
-        WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: payload.readableBytes, into: &worker.scratch)
+        WebSocketEncoder.writeHeader(
+            opcode: opcode, fin: fin, payloadLength: payload.readableBytes, into: &worker.scratch)
         stream.write(worker.scratch)
         stream.write(payload)
     }

@@ -74,6 +74,24 @@ public enum WebSocketEncoder {
         return done != nil
     }
 
+    /// The payload of a whole frame of this encoder, unmasked again.
+    public static func payload(of frame: ByteBuffer) -> ByteBuffer {
+        var payload = frame
+        let header = payload.withUnsafeReadableBytes { bytes in bytes.baseAddress.map { WebSocketFrameHeader($0) } }
+        guard let header else { return ByteBuffer() }
+        payload.moveReaderIndex(forwardBy: WebSocketFrameHeader.length(second: header.second))
+        let count = payload.readableBytes
+        var clear = ByteBuffer()
+        clear.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+            payload.withUnsafeReadableBytes { source in
+                guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                _ = WebSocketMask.apply(header.maskKey, from: from, to: to, count: count)
+            }
+            return count
+        }
+        return clear
+    }
+
     /// RFC 6455 §5.5: at most 125 bytes in all, two of which are the code.
     static let maximumCloseReason = WebSocketFrameHeader.maximumControlPayload - 2
 

@@ -10,8 +10,10 @@ from support.wire import Wire
 class ScriptedTCP:
     """`connections` are the accepted ones, in order, as `Wire`s; nothing reads or writes but the test."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, receive_buffer=None):
         self._server = socket.create_server(("127.0.0.1", port), backlog=128)
+        if receive_buffer:
+            self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port = self._server.getsockname()[1]
         self.connections = []
         self._taken = 0

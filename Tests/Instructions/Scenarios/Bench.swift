@@ -50,7 +50,9 @@ final class Bench {
         case .udp:
             let limiter = SessionLimiter(maximum: 0, maximumPerClient: 0)
             return UDPConnector(backend: backend, worker: worker, limiter: limiter, openChannel: open)
-        case .websocket, .http:
+        case .websocket:
+            return WebSocketConnector(backend: backend, worker: worker, lingerTime: .seconds(5), openChannel: open)
+        case .http:
             throw NotAsExpected(description: "there is no back leg for \(backend.protocol.rawValue)")
         }
     }

@@ -1,13 +1,12 @@
-// rtbridge: whether a WebSocket's client is still there.
+// rtbridge: whether a WebSocket's peer is still there.
 // SPDX-License-Identifier: Apache-2.0
 
-import BridgeCore
 import NIOCore
 
-/// Asks for a ping every `interval`, and says when a client was silent for `timeout` after one (RFC 6455 §5.5.2).
-/// Anything that the client sends counts as an answer.
-final class WebSocketPinger: WheelTimerTarget {
-    enum Event { case sendPing, silent }
+/// Asks for a ping every `interval`, and says when a peer was silent for `timeout` after one (RFC 6455 §5.5.2).
+/// Anything that the peer sends counts as an answer.
+public final class WebSocketPinger: WheelTimerTarget {
+    public enum Event { case sendPing, silent }
 
     private let worker: Worker
     private let interval: TimeAmount
@@ -19,9 +18,9 @@ final class WebSocketPinger: WheelTimerTarget {
     /// When the first ping that nothing followed must have been answered.
     private var answerDue: NIODeadline?
 
-    /// - Parameter canSend: whether a ping would leave now. A client that still has bytes to read is slow, not gone, and
+    /// - Parameter canSend: whether a ping would leave now. A peer that still has bytes to read is slow, not gone, and
     ///   is not asked: a ping behind them could not be answered in time. `timeouts.idle` is what ends its patience.
-    init(
+    public init(
         _ worker: Worker, interval: Duration, timeout: Duration?, canSend: @escaping () -> Bool,
         tell: @escaping (Event) -> Void
     ) {
@@ -34,14 +33,14 @@ final class WebSocketPinger: WheelTimerTarget {
         arm()
     }
 
-    func heard() { answerDue = nil }
+    public func heard() { answerDue = nil }
 
-    func stop() {
+    public func stop() {
         timer?.cancel()
         timer = nil
     }
 
-    func timerFired(_ timer: WheelTimer) {
+    public func timerFired(_ timer: WheelTimer) {
         let now = worker.now
         guard canSend() else {
             answerDue = nil
