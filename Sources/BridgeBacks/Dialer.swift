@@ -29,12 +29,8 @@ struct Dialer {
     /// Tells the log of a failure that is one of TLS.
     func note(_ failure: Failure) { notes?.note(failure, of: backend.name, worker) }
 
-    /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`.
-    static func text(_ address: Address) -> String {
-        switch address {
-        case .host(let host, let port): return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
-    }
+    /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`, `unix:/run/x.sock`.
+    static func text(_ address: Address) -> String { address.description }
 
     /// Opens a connection to an endpoint, see ``connect(to:host:nodelay:handler:done:)``.
     func connect(
@@ -87,11 +83,19 @@ struct Dialer {
         }
     }
 
+    private func liveness(_ endpoint: Address) -> [TCPLiveness.Option] {
+        switch endpoint {
+        case .host: TCPLiveness.options(userTimeout: userTimeout)
+        // A peer on this machine cannot vanish without a word.
+        case .unix: []
+        }
+    }
+
     private func open(
         _ endpoint: Address, _ nodelay: Bool, _ handlers: NIOLoopBound<[any ChannelHandler]>,
         _ done: @escaping (Result<any Channel, any Error>) -> Void
     ) {
-        let bootstrap = TCPLiveness.options(userTimeout: userTimeout)
+        let bootstrap = liveness(endpoint)
             .reduce(ClientBootstrap(group: worker.eventLoop)) {
                 $0.channelOption(ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value)
             }
@@ -112,6 +116,7 @@ struct Dialer {
             } else {
                 connected = bootstrap.connect(host: host, port: port)
             }
+        case .unix(let path): connected = bootstrap.connect(unixDomainSocketPath: path)
         }
         connected.assumeIsolated().whenComplete(done)
     }

@@ -23,11 +23,29 @@ public struct Document: Sendable, Equatable {
 public enum Address: Sendable, Hashable {
     /// A name or an IP address (v6 without brackets) and a port. A port of 0 lets the system choose (listeners alone).
     case host(String, port: Int)
+    /// The absolute path of a Unix socket.
+    case unix(String)
 
-    /// The name or the IP address alone.
+    /// The name or the IP address alone; what speaks with a Unix socket takes it for this machine.
     public var host: String {
         switch self {
         case .host(let host, _): host
+        case .unix: "localhost"
+        }
+    }
+
+    /// What a request to it calls its host: without a path of ours, which is nobody's business.
+    public var authority: String {
+        switch self {
+        case .host: description
+        case .unix: "localhost"
+        }
+    }
+
+    public var isUnix: Bool {
+        switch self {
+        case .host: false
+        case .unix: true
         }
     }
 }
@@ -38,6 +56,8 @@ public struct Listener: Sendable, Equatable {
     /// The key under `listeners`.
     public var name: String
     public var address: Address
+    /// Of a Unix socket's file: who may connect.
+    public var socketMode: UInt32 = 0o660
     /// In order of preference, for ALPN.
     public var protocols: [HTTPVersion] = [.http2, .http1]
     public var tls: ListenerTLS?

@@ -14,7 +14,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "The routes.json of the bridge that runs.")
     var config: String?
 
-    @Option(help: "host:port of the listener to ask.")
+    @Option(help: "host:port, or unix:/path, of the listener to ask.")
     var address: String?
 
     @Option(help: "The path to ask for (default: the file's health.paths.ready, or /readyz).")
@@ -24,10 +24,10 @@ struct HealthcheckCommand: AsyncParsableCommand {
     var timeout: Double = 3
 
     func run() async throws {
-        let (host, port, path) = try target()
+        let (address, path) = try target()
         do {
             let answer = try await HealthProbe.get(
-                host: host, port: port, path: path, timeout: .milliseconds(Int(max(0.001, min(timeout, 3600)) * 1000)))
+                address, path: path, timeout: .milliseconds(Int(max(0.001, min(timeout, 3600)) * 1000)))
             Process.printLine(answer.body.split(separator: "\n").joined(separator: "; "))
             guard answer.status == 200 else { throw Status.unhealthy }
         } catch let error as HealthProbeError {
@@ -36,10 +36,10 @@ struct HealthcheckCommand: AsyncParsableCommand {
         }
     }
 
-    private func target() throws -> (host: String, port: Int, path: String) {
+    private func target() throws -> (address: Address, path: String) {
         let document = try config.map { try ConfigOptions.load($0).document }
         let path = path ?? document?.health.readyPath ?? "/readyz"
-        if let address { return try parse(address, path) }
+        if let address { return (try parse(address), path) }
         guard let document else {
             throw ValidationError("Give --address host:port, or --config with a file that has an admin listener.")
         }
@@ -51,15 +51,17 @@ struct HealthcheckCommand: AsyncParsableCommand {
         case .host(let host, let port):
             // A listener on every address is asked on loopback.
             let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-            return (reachable, port, path)
+            return (.host(reachable, port: port), path)
+        case .unix: return (admin.address, path)
         }
     }
 
-    private func parse(_ text: String, _ path: String) throws -> (host: String, port: Int, path: String) {
+    private func parse(_ text: String) throws -> Address {
+        if text.hasPrefix("unix:/") { return .unix(String(text.dropFirst("unix:".count))) }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), port > 0,
             port < 65536
-        else { throw ValidationError("--address \(text) is not host:port") }
+        else { throw ValidationError("--address \(text) is not host:port or unix:/path") }
         let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
-        return (host.isEmpty ? "127.0.0.1" : host, port, path)
+        return .host(host.isEmpty ? "127.0.0.1" : host, port: port)
     }
 }

@@ -107,6 +107,22 @@ struct BackendProblemTests {
             f:4:153: backends.b.circuitBreaker.maxRequests: 0 is outside 1...10000000
             """#),
         Case(
+            #""protocol": "tcp", "endpoints": ["unix:", "unix:x", "unix:/x/"]"#,
+            #"""
+            f:4:34: backends.b.endpoints[0]: "unix:" has no absolute path
+              Write for example "unix:/run/service.sock".
+            f:4:43: backends.b.endpoints[1]: "unix:x" has no absolute path
+              Write for example "unix:/run/service.sock".
+            f:4:53: backends.b.endpoints[2]: "unix:/x/" names no file
+              Write for example "unix:/run/service.sock".
+            """#),
+        Case(
+            #""protocol": "udp", "endpoints": ["unix:/x"]"#,
+            #"""
+            f:4:33: backends.b.endpoints: udp has no Unix sockets
+              Write a host and a port.
+            """#),
+        Case(
             #""protocol": "udp", "endpoints": ["a:1"], "tls": {}"#,
             #"""
             f:4:49: backends.b.tls: udp back-ends have no TLS

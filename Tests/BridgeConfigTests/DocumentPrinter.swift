@@ -45,6 +45,7 @@ enum DocumentPrinter {
                 "maxConcurrentStreams": "\(listener.limits.maxConcurrentStreams)",
             ]),
         ]
+        if listener.address.isUnix { keys["socketMode"] = Kind<UInt32>.fileMode.show?(listener.socketMode) }
         if let tls = listener.tls {
             var tlsKeys = [
                 "development": "\(tls.development)", "minVersion": quoted(tls.minVersion.rawValue),

@@ -52,6 +52,10 @@ private struct RandomDocument {
     private mutating func listener(_ index: Int) -> Listener {
         let host = one(of: ["0.0.0.0", "::", "fe80::1%eth0", "localhost", "a-b.c_d"])
         var listener = Listener(name: "listener \(index)", address: .host(host, port: index * 1000 + number(999)))
+        if flag() {
+            listener.address = .unix("/run/l\(index)")
+            listener.socketMode = UInt32(number(0o777))
+        }
         listener.protocols = one(of: [[.http2], [.http1], [.http1, .http2], [.http2, .http1]])
         listener.limits.maxConnections = 1 + number(1_000_000)
         listener.limits.maxHeaderBytes = 1024 + number(100_000)
@@ -72,11 +76,12 @@ private struct RandomDocument {
 
     private mutating func backend(_ name: String?, _ kind: BackendProtocol) -> Backend {
         let hosts = ["10.0.0.1", "::1", "greeter.internal"].prefix(1 + number(2))
-        let endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
+        var endpoints = hosts.map { Address.host($0, port: 1 + number(65534)) }
+        if kind != .udp, flag() { endpoints.append(.unix("/run/x y.sock")) }
         var backend = Backend(name: "", protocol: kind, endpoints: endpoints)
         if kind != .udp, flag() {
             var tls = BackendTLS()
-            tls.serverName = one(of: [nil, "greeter.internal", "::1"])
+            tls.serverName = one(of: [endpoints.contains(where: \.isUnix) ? "a" : nil, "greeter.internal", "::1"])
             tls.verify = flag()
             tls.caFile = tls.verify ? one(of: [nil, "/dev/null"]) : nil
             tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil

@@ -102,7 +102,11 @@ struct AddressTextTests {
         ("256.1.1.1:80", "has a host that is no IPv4 address"), ("1.2.3:80", "has a host that is no IPv4 address"),
         ("a..b:80", "has a host with a part that is empty or longer than 63 letters"),
         ("bücher.example:80", "has a host that is no name or IP address"),
-        ("a b:80", "has a host that is no name or IP address"), ("unix:/run/x.sock", "is not supported yet"),
+        ("a b:80", "has a host that is no name or IP address"), ("unix:x", "has no absolute path"),
+        (
+            "unix:/" + String(repeating: "x", count: 107),
+            "has a path of more than 107 bytes, which no Unix socket can have"
+        ),
         ("tcp://a:80", "is a URL"),
     ])
     func whatIsNoAddressIsRefused(_ text: String, _ message: String) {
@@ -116,7 +120,7 @@ struct AddressTextTests {
     @Test(arguments: [
         ("grpc://127.0.0.1:50051", "grpc://127.0.0.1:50051"), ("TCP://[::1]:1/", "tcp://[::1]:1"),
         ("udp://A:2", "udp://a:2"),
-        ("unix:/run/x.sock", "is not supported yet"), ("http://a:1", "has a scheme that is not supported yet"),
+        ("unix:/run/x.sock", "unix:/run/x.sock"), ("http://a:1", "has a scheme that is not supported yet"),
         ("wss://a:1", "wss://a:1"), ("https://a:1", "has a scheme that is not supported yet"),
         ("ftp://a:1", "has an unknown scheme"),
         ("grpc://a", "has no port"), ("grpc://a:0", "has a port outside 1...65535"), ("grpc://", "is no address"),

@@ -36,6 +36,7 @@ final class NameRefresh {
     private static func isLiteral(_ address: Address) -> Bool {
         switch address {
         case .host(let host, let port): (try? SocketAddress(ipAddress: host, port: port)) != nil
+        case .unix: true
         }
     }
 

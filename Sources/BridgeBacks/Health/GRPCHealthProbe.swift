@@ -43,7 +43,7 @@ final class GRPCHealthProbe: GRPCCaller, HealthQuestion {
         fields.append(":method", "POST")
         fields.append(":scheme", connector.dialer.isClear ? "http" : "https")
         fields.append(":path", "/grpc.health.v1.Health/\(method)".utf8)
-        fields.append(":authority", Dialer.text(connector.dialer.backend.endpoints[0]).utf8)
+        fields.append(":authority", connector.dialer.backend.endpoints[0].authority.utf8)
         fields.append("te", "trailers")
         fields.append("content-type", "application/grpc")
         request = fields

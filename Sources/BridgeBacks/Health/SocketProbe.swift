@@ -46,7 +46,8 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
         switch config.type {
         case .tcp, .grpc: finish(nil)
         case .http:
-            let request = "GET \(config.path) HTTP/1.1\r\nhost: \(endpoint.text)\r\nconnection: close\r\n\r\n"
+            let request =
+                "GET \(config.path) HTTP/1.1\r\nhost: \(endpoint.address.authority)\r\nconnection: close\r\n\r\n"
             channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
             channel.read()
         }

@@ -5,7 +5,8 @@ enum AddressCheck {
     static func refuseDoubles(_ listeners: [Named<Listener>], admin: Admin?, _ root: ObjectReader) {
         var owners: [Address: String] = [:]
         for listener in listeners {
-            guard let address = listener.entry?.address, case .host(_, let port) = address, port != 0 else { continue }
+            guard let address = listener.entry?.address else { continue }
+            if case .host(_, 0) = address { continue }
             if let owner = owners.updateValue("the listener \(quoted(listener.name))", forKey: address) {
                 refuse(address, owner, at: listener.reader.path.key("address"), root)
             }

@@ -22,6 +22,14 @@ extension Kind where Value == Backend {
             if kind == .udp, backend.tls != nil {
                 o.refuse("tls", "udp back-ends have no TLS", hint: "Leave the key out.")
             }
+            if kind == .udp, backend.endpoints.contains(where: \.isUnix) {
+                o.refuse("endpoints", "udp has no Unix sockets", hint: "Write a host and a port.")
+            }
+            if let tls = backend.tls, tls.verify, tls.serverName == nil, backend.endpoints.contains(where: \.isUnix) {
+                o.refuse(
+                    at: o.value.path.key("tls").key("serverName"), "is missing: a Unix socket has no name to verify",
+                    hint: "Write the name that the certificate must have.")
+            }
             backend.name = name ?? backend.url
 
             let timeouts = Kind.backendTimeouts(backend)

@@ -7,12 +7,33 @@ extension Kind where Value == Listener {
             let address = o.required(
                 "address", as: .listenerAddress, hint: #"Write for example "address": "0.0.0.0:8443"."#)
             var listener = Listener(name: name, address: address ?? .host("", port: 0))
+            o.read("socketMode", into: &listener.socketMode, as: .fileMode)
+            if address?.isUnix == false, o.has("socketMode") {
+                o.refuse("socketMode", "only a Unix socket has a file", hint: "Leave the key out.")
+            }
             o.read("protocols", into: &listener.protocols, as: .distinct(.httpVersion, atLeast: 1))
             listener.tls = o.optional("tls", as: .listenerTLS)
             o.later("proxyProtocol", unless: .object(["accept": .false, "trustedProxies": .emptyList]))
             o.read("limits", into: &listener.limits, as: .listenerLimits)
             return address == nil ? nil : listener
         }
+    }
+}
+
+extension Kind where Value == UInt32 {
+    /// The permissions of a file: `"0660"`.
+    static var fileMode: Kind {
+        var kind = Kind.parsed { text throws(Fault) in
+            guard 3...4 ~= text.utf8.count, let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+                throw Fault("is no mode of a file", hint: #"Write for example "0660": owner and group may connect."#)
+            }
+            return mode
+        }
+        kind.show = { mode in
+            let digits = String(mode, radix: 8)
+            return quoted(String(repeating: "0", count: 4 - digits.count) + digits)
+        }
+        return kind
     }
 }
 

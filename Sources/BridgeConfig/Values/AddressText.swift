@@ -7,20 +7,35 @@ enum AddressText {
 
     /// Where something listens: port 0 lets the system choose.
     static func listener(_ text: String) throws(Fault) -> Address {
-        try refuseOtherForms(text)
+        if let unix = try unix(text) { return unix }
+        try refuseURL(text)
         return try parse(text, ports: 0...65535, example: listenerExample)
     }
 
     /// What is dialled.
     static func endpoint(_ text: String) throws(Fault) -> Address {
-        try refuseOtherForms(text)
+        if let unix = try unix(text) { return unix }
+        try refuseURL(text)
         return try parse(text, ports: 1...65535, example: endpointExample)
     }
 
-    private static func refuseOtherForms(_ text: String) throws(Fault) {
-        if text.hasPrefix("unix:") {
-            throw Fault("is not supported yet", hint: "Unix sockets come later; write a host and a port.")
+    /// unix(7): a socket's path has 108 bytes, of which the last one is zero.
+    private static let maximumPath = 107
+
+    /// `unix:/run/service.sock`; nil for what is no Unix socket.
+    static func unix(_ text: String) throws(Fault) -> Address? {
+        guard text.hasPrefix("unix:") else { return nil }
+        let path = text.dropFirst("unix:".count)
+        let example = #"Write for example "unix:/run/service.sock"."#
+        guard path.hasPrefix("/") else { throw Fault("has no absolute path", hint: example) }
+        guard !path.hasSuffix("/") else { throw Fault("names no file", hint: example) }
+        guard path.utf8.count <= maximumPath else {
+            throw Fault("has a path of more than \(maximumPath) bytes, which no Unix socket can have")
         }
+        return .unix(String(path))
+    }
+
+    private static func refuseURL(_ text: String) throws(Fault) {
         if text.contains("://") {
             throw Fault("is a URL", hint: "Write the host and the port alone, without a scheme.")
         }
@@ -93,6 +108,7 @@ extension Address: CustomStringConvertible {
     public var description: String {
         switch self {
         case .host(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
         }
     }
 }

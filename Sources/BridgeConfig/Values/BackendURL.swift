@@ -29,7 +29,7 @@ enum BackendURL {
     static func parse(_ text: String) throws(Fault) -> Backend {
         let built = schemes.filter { !BackendProtocol.later.contains($0.protocol) }
             .map { $0.name + "://" }.joined(separator: ", ")
-        guard !text.hasPrefix("unix:") else { throw Fault("is not supported yet", hint: "Supported: \(built).") }
+        if let unix = try AddressText.unix(text) { return Backend(name: text, protocol: .tcp, endpoints: [unix]) }
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
             throw Fault("is no URL", hint: example)
         }

@@ -46,6 +46,7 @@ enum OriginText {
         if authority[tail...].contains(":") {
             switch try AddressText.parse(authority, ports: 1...65535, example: example) {
             case .host(_, let port): return port
+            case .unix: return nil
             }
         }
         // The host is checked by the same rules, with a port that means nothing.

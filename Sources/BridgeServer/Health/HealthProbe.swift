@@ -1,6 +1,7 @@
 // rtbridge: asking a bridge whether it is ready, for containers and scripts.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeConfig
 import NIOCore
 import NIOPosix
 
@@ -13,7 +14,7 @@ public enum HealthProbe {
     /// - Returns: the status code and the body.
     /// - Throws: if there was no answer; the error says why.
     public static func get(
-        host: String, port: Int, path: String, timeout: Duration
+        _ address: Address, path: String, timeout: Duration
     ) async throws -> (status: Int, body: String) {
         let group = MultiThreadedEventLoopGroup.singleton
         let answer = group.next().makePromise(of: String.self)
@@ -22,21 +23,23 @@ public enum HealthProbe {
         }
         let channel: any Channel
         do {
-            channel = try await ClientBootstrap(group: group)
+            let bootstrap = ClientBootstrap(group: group)
                 .connectTimeout(TimeAmount(timeout))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(AnswerCollector(answer, limit: maximumAnswer))
                     }
                 }
-                .connect(host: host, port: port).get()
+            switch address {
+            case .host(let host, let port): channel = try await bootstrap.connect(host: host, port: port).get()
+            case .unix(let file): channel = try await bootstrap.connect(unixDomainSocketPath: file).get()
+            }
         } catch {
             timer.cancel()
             answer.fail(error)
-            throw HealthProbeError(description: "\(host):\(port) cannot be reached: \(error)")
+            throw HealthProbeError(description: "\(address) cannot be reached: \(error)")
         }
-        let name = host.contains(":") ? "[\(host)]" : host
-        let request = "GET \(path) HTTP/1.1\r\nhost: \(name):\(port)\r\nconnection: close\r\n\r\n"
+        let request = "GET \(path) HTTP/1.1\r\nhost: \(address.authority)\r\nconnection: close\r\n\r\n"
         channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
         defer {
             timer.cancel()

@@ -40,7 +40,7 @@ public enum BackendCheck {
                 one.healthCheck = nil
                 one.outlierDetection = nil
                 one.circuitBreaker = nil
-                let isShort = backend.name.contains("://") && backend.endpoints.count == 1
+                let isShort = place.hasPrefix("routes") && backend.endpoints.count == 1
                 return (place: isShort ? place : "\(place).endpoints[\(index)]", backend: one, tls: tls[backend])
             }
         }

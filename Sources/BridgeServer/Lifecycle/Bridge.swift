@@ -12,6 +12,7 @@ import NIOPosix
 
 /// A running bridge: one event loop a worker, each with its own listeners' sockets, back-end connections and timers.
 public final class Bridge: Sendable {
+    private static let adminName = "admin"
     private static let probeInterval = TimeAmount.seconds(2)
     private static let drainPollInterval = Duration.milliseconds(20)
 
@@ -22,6 +23,8 @@ public final class Bridge: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let workers: [NIOLoopBound<WorkerState>]
     private let publicChannels: [any Channel]
+    /// With their listeners' names.
+    private let unixListeners: [(name: String, unix: UnixListener)]
     private let adminChannels: [any Channel]
     private let drainTime: Duration
     private let logger: Logger
@@ -36,7 +39,7 @@ public final class Bridge: Sendable {
         _ document: Document, logger: Logger, accessLog: AccessLog?, pages: LocalPages = LocalPages()
     ) async throws -> Bridge {
         var listeners = document.listeners
-        if let admin = document.admin { listeners.append(Listener(name: "admin", address: admin.address)) }
+        if let admin = document.admin { listeners.append(Listener(name: Self.adminName, address: admin.address)) }
         let shared = try listeners.enumerated().map { index, listener in
             let isAdmin = index >= document.listeners.count
             let tls = try listener.makeTLSContext { logger.warning($0, metadata: $1) }
@@ -88,14 +91,22 @@ public final class Bridge: Sendable {
         _ workers: [NIOLoopBound<WorkerState>], _ health: HealthState, _ logger: Logger, _ accessLog: AccessLog?
     ) async throws {
         var listening: [Listening] = []
+        var unixListeners: [(name: String, unix: UnixListener)] = []
         var publicChannels: [any Channel] = []
         var adminChannels: [any Channel] = []
-        for (index, listener) in listeners.enumerated() {
-            let (place, channels) = try await ListenerBinder.bind(listener, index: index, workers)
-            listening.append(place)
-            if index < document.listeners.count { publicChannels += channels } else { adminChannels += channels }
+        do {
+            for (index, listener) in listeners.enumerated() {
+                let (place, channels, unix) = try await ListenerBinder.bind(listener, index: index, workers, group)
+                listening.append(place)
+                if let unix { unixListeners.append((listener.name, unix)) }
+                if index < document.listeners.count { publicChannels += channels } else { adminChannels += channels }
+            }
+        } catch {
+            for (_, unix) in unixListeners { unix.remove() }
+            throw error
         }
         self.listening = listening
+        self.unixListeners = unixListeners
         self.publicChannels = publicChannels
         self.adminChannels = adminChannels
         self.group = group
@@ -120,6 +131,7 @@ public final class Bridge: Sendable {
     public func shutdown() async {
         health.draining()
         for channel in publicChannels { try? await channel.close() }
+        for (name, unix) in unixListeners where name != Self.adminName { unix.remove() }
         await onWorkers { $0.drain() }
         let end = ContinuousClock.now + drainTime
         while ContinuousClock.now < end, await !isDrained() {
@@ -130,6 +142,7 @@ public final class Bridge: Sendable {
         }
         probes?.cancel()
         for channel in adminChannels { try? await channel.close() }
+        for (name, unix) in unixListeners where name == Self.adminName { unix.remove() }
         await onWorkers { $0.stop() }
         try? await group.shutdownGracefully()
         accessLog?.flush()

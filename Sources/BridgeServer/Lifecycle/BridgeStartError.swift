@@ -14,21 +14,24 @@ public struct BridgeStartError: Error, CustomStringConvertible {
     public let description: String
 
     static func bind(_ config: Listener, _ error: any Error) -> BridgeStartError {
-        let address: String
-        switch config.address {
-        case .host(let host, let port): address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
         let reason: String
-        var hint = "Give listeners.\(config.name).address an address of this machine and a port that is free."
+        var hint =
+            config.address.isUnix
+            ? "Give listeners.\(config.name).address the path of a file that may be made."
+            : "Give listeners.\(config.name).address an address of this machine and a port that is free."
         switch (error as? IOError)?.errnoCode {
         case .some(EADDRINUSE): reason = "the address is in use by another process"
         case .some(EADDRNOTAVAIL): reason = "this machine has no such address"
+        case .some(EEXIST): reason = "the file is there, and is no socket"
+        case .some(ENOENT): reason = "there is no such folder"
+        case .some(EACCES) where config.address.isUnix: reason = "not permitted"
         case .some(EACCES):
             reason = "not permitted"
             hint = "Ports below 1024 need the capability CAP_NET_BIND_SERVICE; or choose a higher port."
         default: reason = "\(error)"
         }
-        return BridgeStartError(description: "listeners.\(config.name).address: \(address): \(reason)\n  \(hint)")
+        return BridgeStartError(
+            description: "listeners.\(config.name).address: \(config.address): \(reason)\n  \(hint)")
     }
 
     static func tls(_ listener: String, _ error: TLSError) -> BridgeStartError {

@@ -19,8 +19,9 @@ public struct Listening: Sendable {
     public let isTLS: Bool
     public let address: SocketAddress
 
-    /// `https://127.0.0.1:8443`
+    /// `https://127.0.0.1:8443`, or `unix:/run/rtbridge.sock`
     public var url: String {
+        if let path = address.pathname { return "unix:\(path)" }
         let host = address.ipAddress ?? ""
         return "\(isTLS ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
     }
@@ -31,24 +32,53 @@ enum ListenerBinder {
     private static let backlog: Int32 = 4096
 
     /// Binds one socket a worker, all to one port (SO_REUSEPORT): the kernel spreads the connections.
+    /// - Returns: the file to remove at the end as well, where there is one.
     static func bind(
-        _ config: Listener, index: Int, _ workers: [NIOLoopBound<WorkerState>]
-    ) async throws -> (Listening, [any Channel]) {
+        _ config: Listener, index: Int, _ workers: [NIOLoopBound<WorkerState>], _ group: any EventLoopGroup
+    ) async throws -> (Listening, [any Channel], UnixListener?) {
         var channels: [any Channel] = []
-        var address = try resolve(config)
+        var unix: UnixListener?
+        let address: SocketAddress
         do {
-            if workers.count > 1 { address = try PortClaim.check(address) }
-            for worker in workers {
-                let channel = try await bootstrap(index, worker, sharesPort: workers.count > 1).bind(to: address).get()
-                channels.append(channel)
-                // With port 0 the first one chooses for all.
-                if let bound = channel.localAddress { address = bound }
+            switch config.address {
+            case .host:
+                address = try await bindPort(config, index: index, workers, &channels)
+            case .unix(let path):
+                let made = try UnixListener(path: path, mode: config.socketMode, backlog: backlog)
+                unix = made
+                address = try SocketAddress(unixDomainSocketPath: path)
+                let bootstrap = bootstrap(index, workers, accepting: workers[0].eventLoop, serving: group)
+                channels.append(try await bootstrap.withBoundSocket(made.descriptor).get())
             }
         } catch {
             for channel in channels { try? await channel.close() }
-            throw BridgeStartError.bind(config, error)
+            unix?.remove()
+            throw error as? BridgeStartError ?? BridgeStartError.bind(config, error)
         }
-        return (Listening(name: config.name, isTLS: config.tls != nil, address: address), channels)
+        return (Listening(name: config.name, isTLS: config.tls != nil, address: address), channels, unix)
+    }
+
+    private static func bindPort(
+        _ config: Listener, index: Int, _ workers: [NIOLoopBound<WorkerState>], _ channels: inout [any Channel]
+    ) async throws -> SocketAddress {
+        var address = try resolve(config)
+        if workers.count > 1 { address = try PortClaim.check(address) }
+        for worker in workers {
+            var bootstrap = bootstrap(index, [worker], accepting: worker.eventLoop, serving: worker.eventLoop)
+            for option in TCPLiveness.options() {
+                let name = ChannelOptions.Types.SocketOption(level: option.level, name: option.name)
+                bootstrap = bootstrap.serverChannelOption(name, value: option.value)
+            }
+            if workers.count > 1 {
+                let option = ChannelOptions.Types.SocketOption(level: .socket, name: reusePort)
+                bootstrap = bootstrap.serverChannelOption(option, value: 1)
+            }
+            let channel = try await bootstrap.bind(to: address).get()
+            channels.append(channel)
+            // With port 0 the first one chooses for all.
+            if let bound = channel.localAddress { address = bound }
+        }
+        return address
     }
 
     private static func resolve(_ config: Listener) throws -> SocketAddress {
@@ -60,27 +90,28 @@ enum ListenerBinder {
             } catch {
                 throw BridgeStartError.bind(config, error)
             }
+        case .unix(let path): return try SocketAddress(unixDomainSocketPath: path)
         }
     }
 
+    /// - Parameter workers: those whose event loops `serving` has.
     private static func bootstrap(
-        _ index: Int, _ worker: NIOLoopBound<WorkerState>, sharesPort: Bool
+        _ index: Int, _ workers: [NIOLoopBound<WorkerState>], accepting: any EventLoop,
+        serving: any EventLoopGroup
     ) -> ServerBootstrap {
-        TCPLiveness.options()
-            .reduce(ServerBootstrap(group: worker.eventLoop)) {
-                $0.serverChannelOption(
-                    ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value)
-            }
+        ServerBootstrap(group: accepting, childGroup: serving)
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(
-                ChannelOptions.Types.SocketOption(level: .socket, name: reusePort), value: sharesPort ? 1 : 0
-            )
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try accepted(channel, worker.value.ingresses[index]) }
+                channel.eventLoop.makeCompletedFuture {
+                    guard let worker = workers.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                        preconditionFailure("ListenerBinder: a connection on an event loop that is no worker's")
+                    }
+                    try accepted(channel, worker.value.ingresses[index])
+                }
             }
     }
 
@@ -93,9 +124,15 @@ enum ListenerBinder {
         }
         channel.closeFuture.assumeIsolated().whenComplete { _ in listener.leave() }
         let info = ConnectionInfo(
-            listener: listener.name, isTLS: listener.tls != nil, client: channel.remoteAddress?.ipAddress ?? "")
+            listener: listener.name, isTLS: listener.tls != nil, client: clientText(channel))
         let pipeline = channel.pipeline.syncOperations
         if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
         try pipeline.addHandler(ConnectionStarter(ingress: ingress, info: info))
+    }
+
+    /// Who is on the other side, as logs and limits call him.
+    private static func clientText(_ channel: any Channel) -> String {
+        guard let address = channel.remoteAddress else { return "" }
+        return address.ipAddress ?? "unix"
     }
 }

@@ -33,6 +33,9 @@ class Bridge(Child):
         for line in self.lines:
             if line.startswith("listening "):
                 _, name, url = line.split(" ")
+                if url.startswith("unix:"):
+                    self.listeners[name] = ("unix", url.removeprefix("unix:"), None)
+                    continue
                 scheme, _, address = url.partition("://")
                 host, _, port = address.rpartition(":")
                 self.listeners[name] = (scheme, host.strip("[]"), int(port))
