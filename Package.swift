@@ -53,7 +53,7 @@ let package = Package(
             name: "BridgeBacks",
             dependencies: [
                 "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", "NIOOpenSSL", nio, posix,
-                deque,
+                http1, deque,
             ]),
         .target(
             name: "BridgeServer",

@@ -143,7 +143,7 @@ public struct Backend: Sendable, Equatable {
     public var hashOn: HashOn?
     /// How often names are resolved again while they are in use; nil is off: only as connections are made.
     public var dnsRefresh: Duration? = .seconds(30)
-    /// gRPC: a connection without calls is closed after this; nil is off.
+    /// gRPC and HTTP: a connection without calls is closed after this; nil is off.
     public var idleTimeout: Duration? = .seconds(1800)
     public var keepalive = Keepalive()
     public var healthCheck: HealthCheck?
@@ -154,6 +154,7 @@ public struct Backend: Sendable, Equatable {
         self.name = name
         self.protocol = `protocol`
         self.endpoints = endpoints
+        if `protocol` == .http { idleTimeout = HTTPOptions.poolIdle }
     }
 }
 
@@ -210,6 +211,7 @@ public struct Route: Sendable, Equatable {
     public var websocket = WebSocketOptions()
     public var tcp = TCPOptions()
     public var udp = UDPOptions()
+    public var http = HTTPOptions()
     /// gRPC calls; nil: tried once.
     public var retryPolicy: RetryParameters?
     /// For tcp, udp and websocket back-ends; nil dials once, and ends the session with its connection.

@@ -33,7 +33,8 @@ public struct CORSPolicy: Sendable {
     }
 
     /// The answer to a preflight from an origin that is let in: 204 and what is allowed.
-    public func preflight(_ head: RequestHead, origin: ArraySlice<UInt8>, methods: StaticString) -> FieldBlock {
+    public func preflight(_ head: RequestHead, origin: ArraySlice<UInt8>, methods: some Collection<UInt8>) -> FieldBlock
+    {
         var fields = FieldBlock()
         fields.append(":status", "204")
         fields.append("access-control-allow-origin", origin)
@@ -66,6 +67,16 @@ public struct CORSPolicy: Sendable {
         response.append("access-control-allow-origin", origin)
         if allowCredentials { response.append("access-control-allow-credentials", "true") }
         response.append("access-control-expose-headers", Self.statusFields + exposing)
+        response.append("vary", "Origin")
+    }
+
+    /// The same for plain HTTP.
+    ///
+    /// - Parameter exposingOnly: names of the fields that a page may read.
+    public func decorate(_ response: inout FieldBlock, origin: ArraySlice<UInt8>, exposingOnly: [UInt8]) {
+        response.append("access-control-allow-origin", origin)
+        if allowCredentials { response.append("access-control-allow-credentials", "true") }
+        if !exposingOnly.isEmpty { response.append("access-control-expose-headers", exposingOnly) }
         response.append("vary", "Origin")
     }
 

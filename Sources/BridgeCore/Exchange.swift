@@ -185,6 +185,13 @@ public final class Exchange {
         front?.backOpened(head)
     }
 
+    /// The back-end has sent an interim response.
+    public func backInformed(_ head: FieldBlock) {
+        guard state.phase == .open else { return }
+        lastActivity = worker.now
+        front?.backInformed(head)
+    }
+
     public func backBody(_ bytes: ByteBuffer, _ flags: BodyFlags = []) {
         guard state.phase == .open, !state.hasBackEnded, let front else { return }
         lastActivity = worker.now

@@ -28,6 +28,8 @@ public protocol FrontLeg: AnyObject {
     var isWritable: Bool { get }
     /// The back-end is there. `head`: its response head, where its protocol has one.
     func backOpened(_ head: FieldBlock?)
+    /// The back-end has sent an interim response (RFC 9110 §15.2) before its answer.
+    func backInformed(_ head: FieldBlock)
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags)
     /// The back-end ended cleanly. Without ``backOpened(_:)`` before it these are trailers only.
     func finish(_ trailers: FieldBlock?)
@@ -46,6 +48,7 @@ public protocol FrontLeg: AnyObject {
 }
 
 extension FrontLeg {
+    public func backInformed(_ head: FieldBlock) {}
     public func backReconnecting(attempt: Int, delay: Duration) {}
     public func backReconnected() {}
     public var deadlineKey: String { "timeouts.deadline" }
@@ -91,6 +94,8 @@ extension BackLeg {
 public protocol HTTPFrontStream: AnyObject {
     var isWritable: Bool { get }
     var handler: (any HTTPFrontHandler)? { get set }
+    /// Sends an interim response (1xx, RFC 9110 §15.2); `fields` begin with `:status`.
+    func inform(_ fields: FieldBlock)
     /// Sends the response's head; `fields` begin with `:status`.
     func respond(_ fields: FieldBlock, endStream: Bool)
     /// Answers a WebSocket's opening handshake; bytes are passed as they are from here on.
@@ -113,4 +118,10 @@ public protocol HTTPFrontHandler: AnyObject {
     func responseWritable()
     /// The bridge shuts down.
     func drain()
+    /// Whether a client that expects 100 (Continue) is told so by the back-end, and not by the bridge.
+    var passesExpectation: Bool { get }
+}
+
+extension HTTPFrontHandler {
+    public var passesExpectation: Bool { false }
 }

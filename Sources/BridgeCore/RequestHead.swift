@@ -18,10 +18,13 @@ public final class RequestHead: Sendable {
     /// Without the question mark.
     public let query: ArraySlice<UInt8>?
     public let connection: ConnectionInfo
+    /// HTTP/1.0, of ``Version/http1``.
+    public let isHTTP10: Bool
 
     /// - Parameter fields: with `:method` and `:path`, and `:authority` where the request had one or a Host field.
-    public init(version: Version, fields: FieldBlock, connection: ConnectionInfo) {
+    public init(version: Version, fields: FieldBlock, connection: ConnectionInfo, isHTTP10: Bool = false) {
         self.version = version
+        self.isHTTP10 = isHTTP10
         self.fields = fields
         self.connection = connection
         method = Self.method(fields.first(":method") ?? [])

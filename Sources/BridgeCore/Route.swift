@@ -66,6 +66,11 @@ public final class RouteTable {
         return best < routes.count ? routes[best] : nil
     }
 
+    /// Whether the file has `route` before `other`.
+    public func isBefore(_ route: WorkerRoute, _ other: WorkerRoute) -> Bool {
+        (routes.firstIndex { $0 === route } ?? 0) < (routes.firstIndex { $0 === other } ?? 0)
+    }
+
     /// What this request would match if it spoke another protocol: for an error that names the right one.
     public func protocols(at head: RequestHead) -> [FrontProtocolName] {
         var numbers: [Int] = []

@@ -15,18 +15,22 @@ import NIOCore
 /// writability means what it always means. Belongs to the channel's event loop.
 public final class SocketWriter {
     private let channel: any Channel
+    /// Where what the socket does not take is handed over, if not at the end of the pipeline.
+    private let context: ChannelHandlerContext?
     private let descriptor: CInt
     /// Writes that the channel has and has not done.
     private var inChannel = 0
     private var needsFlush = false
 
     /// - Parameter isClear: whether the bytes are to stand on the wire as they are, no TLS or other handler between.
+    /// - Parameter context: of the handler that bytes are written from, where handlers behind it do not take bytes.
     /// - Returns: nil where there is no socket to write to, or it is not for us.
-    public init?(_ channel: any Channel, isClear: Bool = true) {
+    public init?(_ channel: any Channel, isClear: Bool = true, from context: ChannelHandlerContext? = nil) {
         guard isClear else { return nil }
         let handle = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }
         guard let handle else { return nil }
         self.channel = channel
+        self.context = context
         descriptor = handle
     }
 
@@ -94,7 +98,8 @@ public final class SocketWriter {
         rest.moveReaderIndex(forwardBy: max(0, sent))
         inChannel += 1
         needsFlush = true
-        channel.write(rest).assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
+        let written = context?.write(NIOAny(rest)) ?? channel.write(rest)
+        written.assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
     }
 }
 

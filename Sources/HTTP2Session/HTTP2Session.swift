@@ -215,6 +215,14 @@ public final class HTTP2Session {
         delegate?.http2HasOutput()
     }
 
+    /// RFC 9113 §8.1: "one HEADERS frame … containing the header section" for each interim response.
+    func submitInterim(_ stream: HTTP2Stream, _ fields: FieldBlock) {
+        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        let result = withHeaders(fields) { nghttp2_submit_headers(session, none, stream.id, nil, $0, $1, nil) }
+        if result != 0 { submitReset(stream, .internalError) }
+        delegate?.http2HasOutput()
+    }
+
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
         withHeaders(fields) { nghttp2_submit_trailer(session, stream.id, $0, $1) }
     }

@@ -83,6 +83,12 @@ public final class HTTP2Stream {
         session.submitResponse(self, fields, endStream: endStream)
     }
 
+    /// Sends an interim response (1xx) ahead of the response's head (front role).
+    public func inform(_ fields: FieldBlock) {
+        guard !isClosed, sending == .idle else { return }
+        session.submitInterim(self, fields)
+    }
+
     /// Queues body bytes; they leave as the peer's window allows.
     public func write(_ bytes: ByteBuffer) {
         guard !isClosed, sending == .open, bytes.readableBytes > 0 else { return }

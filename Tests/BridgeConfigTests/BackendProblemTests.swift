@@ -9,7 +9,7 @@ struct BackendProblemTests {
             #""#,
             #"""
             f:3:23: backends.b.protocol: is missing
-              Write "grpc", "tcp", "udp" or "websocket".
+              Write "grpc", "tcp", "udp", "websocket" or "http".
             f:3:23: backends.b.endpoints: is missing
               Write for example "endpoints": ["10.0.0.11:50051"].
             """#),
@@ -17,7 +17,7 @@ struct BackendProblemTests {
             #""protocol": "grcp", "endpoints": []"#,
             #"""
             f:4:13: backends.b.protocol: "grcp" is not known here
-              Did you mean "grpc"? Known: "grpc", "tcp", "udp", "websocket".
+              Did you mean "grpc"? Known: "grpc", "tcp", "udp", "websocket", "http".
             f:4:34: backends.b.endpoints: the list is empty
               Write at least one entry.
             """#),

@@ -173,6 +173,9 @@ enum DocumentPrinter {
                 "maxSessions": "\(route.udp.maxSessions)", "maxSessionsPerClient": "\(route.udp.maxSessionsPerClient)",
                 "queueDatagrams": "\(route.udp.queueDatagrams)", "overflow": quoted(route.udp.overflow.rawValue),
             ]),
+            "http": object([
+                "forwarded": quoted(route.http.forwarded.rawValue), "host": quoted(route.http.host.rawValue),
+            ]),
         ]
         if let reconnect = route.reconnect { keys["reconnect"] = print(reconnect) }
         if let cors = route.cors {

@@ -170,11 +170,13 @@ private struct RandomDocument {
     }
 
     private mutating func route(_ index: Int, _ document: Document) -> Route {
-        let kind = one(of: [BackendProtocol.grpc, .tcp, .udp, .websocket])
+        let kind = one(of: BackendProtocol.allCases)
         let backend = document.backends.isEmpty || flag() ? backend(nil, kind) : one(of: document.backends)
         let isGRPC = backend.protocol == .grpc
         let fronts: [[FrontProtocolName]] =
-            isGRPC ? [[.grpcWeb], [.grpc], [.grpc, .grpcWeb], [.grpcWeb, .grpc]] : [[.websocket]]
+            isGRPC
+            ? [[.grpcWeb], [.grpc], [.grpc, .grpcWeb], [.grpcWeb, .grpc]]
+            : backend.protocol == .http ? [[.http]] : [[.websocket]]
         var match = Match(protocols: one(of: fronts))
         match.listener = flag() ? one(of: document.listeners.map(\.name)) : nil
         match.host = one(of: [nil, .exact("a.b"), .suffix(".b"), .exact("[::1]")])
@@ -215,7 +217,9 @@ private struct RandomDocument {
         route.udp.maxSessionsPerClient = 1 + number(999_999)
         route.udp.queueDatagrams = 1 + number(999_999)
         route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
-        if !isGRPC, flag() { route.reconnect = reconnect() }
+        route.http.forwarded = self.one(of: HTTPOptions.Forwarded.allCases)
+        route.http.host = self.one(of: HTTPOptions.Host.allCases)
+        if [.tcp, .udp].contains(backend.protocol), flag() { route.reconnect = reconnect() }
         return route
     }
 

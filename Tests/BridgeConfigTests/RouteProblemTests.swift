@@ -27,7 +27,7 @@ struct RouteProblemTests {
             #""backend": "127.0.0.1:1""#,
             #"""
             f:6:12: routes[0].backend: "127.0.0.1:1" has no scheme
-              Write "grpc://127.0.0.1:1", or tcp://, udp:// or ws://.
+              Write "grpc://127.0.0.1:1", or tcp://, udp://, ws:// or http://.
             """#),
         Case(
             #""backend": 5"#,
@@ -51,19 +51,19 @@ struct RouteProblemTests {
             #""backend": "b", "match": {"protocol": "grpc"}"#,
             #"""
             f:6:39: routes[0].match.protocol: grpc does not fit the back-end "b", which speaks tcp
-              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket.
+              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; http goes to http.
             """#),
         Case(
             #""backend": {"protocol": "grpc", "endpoints": ["a:1"]}, "match": {"protocol": ["grpc", "websocket"]}"#,
             #"""
             f:6:78: routes[0].match.protocol: websocket does not fit the back-end here, which speaks grpc
-              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket.
+              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; http goes to http.
             """#),
         Case(
             #""backend": "b", "match": {"protocol": "grpcweb"}"#,
             #"""
             f:6:39: routes[0].match.protocol: "grpcweb" is not known here
-              Did you mean "grpc-web"? Known: "grpc-web", "grpc", "websocket".
+              Did you mean "grpc-web"? Known: "grpc-web", "grpc", "websocket", "http".
             """#),
         Case(
             #""backend": "b", "match": {"protocol": []}"#,

@@ -56,17 +56,11 @@ struct UnsupportedTests {
 
     static let backends: [Case] = [
         Case(
-            #""protocol": "http", "endpoints": ["a:1"]"#,
-            #"""
-            f:4:13: backends.b.protocol: "http" is not supported yet
-              Supported: "grpc", "tcp", "udp", "websocket".
-            """#),
-        Case(
             #""protocol": "grpc", "endpoints": ["a:1"], "proxyProtocol": "v1""#,
             #"""
             f:4:43: backends.b.proxyProtocol: not supported yet
               Leave the key out: this build would not do what it asks for.
-            """#),
+            """#)
     ]
 
     @Test(arguments: backends)
@@ -75,24 +69,6 @@ struct UnsupportedTests {
     }
 
     static let routes: [Case] = [
-        Case(
-            #""backend": "http://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "http://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
-            """#),
-        Case(
-            #""backend": "https://a:1""#,
-            #"""
-            f:6:12: routes[0].backend: "https://a:1" has a scheme that is not supported yet
-              Supported: grpc://, grpcs://, tcp://, tls://, udp://, ws://, wss://.
-            """#),
-        Case(
-            #""backend": "b", "match": {"protocol": "http"}"#,
-            #"""
-            f:6:39: routes[0].match.protocol: "http" is not supported yet
-              Supported: "grpc-web", "grpc", "websocket".
-            """#),
         Case(
             #""backend": "b", "match": {"serverNames": ["a"]}"#,
             #"""

@@ -120,8 +120,8 @@ struct AddressTextTests {
     @Test(arguments: [
         ("grpc://127.0.0.1:50051", "grpc://127.0.0.1:50051"), ("TCP://[::1]:1/", "tcp://[::1]:1"),
         ("udp://A:2", "udp://a:2"),
-        ("unix:/run/x.sock", "unix:/run/x.sock"), ("http://a:1", "has a scheme that is not supported yet"),
-        ("wss://a:1", "wss://a:1"), ("https://a:1", "has a scheme that is not supported yet"),
+        ("unix:/run/x.sock", "unix:/run/x.sock"), ("http://a:1", "http://a:1"),
+        ("wss://a:1", "wss://a:1"), ("https://a:1", "https://a:1"),
         ("ftp://a:1", "has an unknown scheme"),
         ("grpc://a", "has no port"), ("grpc://a:0", "has a port outside 1...65535"), ("grpc://", "is no address"),
         ("grpc://a:1/x", "has a path in it"), ("grpc://a:1?x", "has a path in it"),

@@ -24,7 +24,7 @@ struct CORSPolicyTests {
     private static func preflight(_ policy: CORSPolicy, asking headers: String?) -> [String: String] {
         let fields = headers.map { [("access-control-request-headers", $0)] } ?? []
         let head = RequestHead.make("OPTIONS", "/", fields)
-        let answer = policy.preflight(head, origin: Array("https://app.example.com".utf8)[...], methods: "POST")
+        let answer = policy.preflight(head, origin: Array("https://app.example.com".utf8)[...], methods: "POST".utf8)
         return Dictionary(answer.pairs.map { ($0.name, $0.value) }) { "\($0) | \($1)" }
     }
 

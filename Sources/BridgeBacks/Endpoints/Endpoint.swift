@@ -12,8 +12,17 @@ final class Endpoint {
     let host: String
     /// As people write it.
     let text: String
+    /// What a request to it names as its host: what it is called in the configuration, with the port.
+    var authority: String {
+        switch address {
+        case .host(_, let port): Dialer.text(.host(host, port: port))
+        case .unix: host
+        }
+    }
     /// Its connections, of a gRPC back-end.
     var pool: GRPCConnector?
+    /// Connections that wait for a request, of an HTTP back-end; the one used last is at the end.
+    var idle: [HTTPBackConnection] = []
     /// Calls or sessions that it has now.
     var load = 0
     var health: HealthTracker

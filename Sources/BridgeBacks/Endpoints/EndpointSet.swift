@@ -117,7 +117,7 @@ final class EndpointSet {
             ])
     }
 
-    private func isIn(_ endpoint: Endpoint) -> Bool {
+    func isIn(_ endpoint: Endpoint) -> Bool {
         endpoints.indices.contains(endpoint.index) && endpoints[endpoint.index] === endpoint
     }
 

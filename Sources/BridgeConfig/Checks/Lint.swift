@@ -98,11 +98,20 @@ struct Lint {
         let back = route.backend.protocol
         let options: [(key: String, isUsed: Bool, hint: String)] = [
             ("grpcWeb", fronts.contains(.grpcWeb), "It is for grpc-web."),
-            ("cors", fronts.contains(.grpcWeb), "It is for grpc-web; websocket.allowOrigins guards WebSockets."),
+            (
+                "cors", fronts.contains(.grpcWeb) || fronts.contains(.http),
+                "It is for grpc-web and http; websocket.allowOrigins guards WebSockets."
+            ),
             ("maxMessageBytes", isGRPC, "It is for gRPC; WebSockets have websocket.maxMessageBytes."),
             ("websocket", fronts.contains(.websocket), "It is for websocket."),
             ("tcp", back == .tcp, "It is for tcp back-ends; this one speaks \(back.rawValue)."),
-            ("retryPolicy", isGRPC, "It is for gRPC calls."),
+            ("http", fronts.contains(.http), "It is for http."),
+            (
+                "retryPolicy", isGRPC,
+                fronts.contains(.http)
+                    ? "It is for gRPC calls; HTTP requests go to the next endpoint by themselves when one is not reached."
+                    : "It is for gRPC calls."
+            ),
             ("udp", back == .udp, "It is for udp back-ends; this one speaks \(back.rawValue)."),
         ]
         for option in options

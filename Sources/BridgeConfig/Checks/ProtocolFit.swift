@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 enum ProtocolFit {
-    private static let table = "grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket."
+    private static let table =
+        "grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; http goes to http."
 
     static func fits(_ front: FrontProtocolName, _ back: BackendProtocol) -> Bool {
         switch (front, back) {
-        case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp), (.websocket, .websocket):
+        case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp), (.websocket, .websocket),
+            (.http, .http):
             true
         case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.http, _): false
         }

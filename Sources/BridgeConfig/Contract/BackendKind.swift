@@ -12,8 +12,8 @@ extension Kind where Value == Backend {
         ]
         return .object(synonyms: synonyms) { o in
             let kind = o.required(
-                "protocol", as: Kind<BackendProtocol>.word(except: BackendProtocol.later),
-                hint: #"Write "grpc", "tcp", "udp" or "websocket"."#)
+                "protocol", as: Kind<BackendProtocol>.word(),
+                hint: #"Write "grpc", "tcp", "udp", "websocket" or "http"."#)
             let endpoints = o.required(
                 "endpoints", as: .distinct(.endpoint, atLeast: 1),
                 hint: #"Write for example "endpoints": ["10.0.0.11:50051"]."#)
@@ -88,8 +88,8 @@ extension Kind where Value == Backend {
             if BackendURL.isMeant(text.value) { return try BackendURL.parse(text.value) }
             if (try? AddressText.endpoint(text.value)) != nil {
                 throw Fault(
-                    "has no scheme", hint: "Write grpc://, tcp://, udp:// or ws:// before it.",
-                    correction: quoted("grpc://" + text.value) + ", or tcp://, udp:// or ws://")
+                    "has no scheme", hint: "Write grpc://, tcp://, udp://, ws:// or http:// before it.",
+                    correction: quoted("grpc://" + text.value) + ", or tcp://, udp://, ws:// or http://")
             }
         } catch {
             value.refuse(text, error)

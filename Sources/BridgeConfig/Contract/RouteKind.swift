@@ -35,6 +35,7 @@ extension Kind where Value == Route {
             o.read("websocket", into: &route.websocket, as: .webSocket)
             o.read("tcp", into: &route.tcp, as: .tcp)
             o.read("udp", into: &route.udp, as: .udp)
+            o.read("http", into: &route.http, as: .http)
             route.retryPolicy = o.optional("retryPolicy", as: .retryPolicy)
             route.reconnect = o.optional("reconnect", as: .reconnect)
             for key in ["access", "rateLimit"] { o.later(key) }
@@ -75,7 +76,7 @@ extension Kind where Value == Match {
 extension Kind where Value == [FrontProtocolName] {
     /// One protocol, or a list of them.
     static var frontProtocols: Kind {
-        let one = Kind<FrontProtocolName>.word(except: [.http])
+        let one = Kind<FrontProtocolName>.word()
         let many = Kind.distinct(one, atLeast: 1)
         return .init(
             read: { value in

@@ -159,3 +159,14 @@ extension Kind where Value == UDPOptions {
         }
     }
 }
+
+extension Kind where Value == HTTPOptions {
+    static var http: Kind {
+        .object { o in
+            var options = HTTPOptions()
+            o.read("forwarded", into: &options.forwarded, as: .word())
+            o.read("host", into: &options.host, as: .word())
+            return options
+        }
+    }
+}

@@ -27,8 +27,7 @@ enum BackendURL {
     static func isMeant(_ text: String) -> Bool { text.contains("://") || text.hasPrefix("unix:") }
 
     static func parse(_ text: String) throws(Fault) -> Backend {
-        let built = schemes.filter { !BackendProtocol.later.contains($0.protocol) }
-            .map { $0.name + "://" }.joined(separator: ", ")
+        let built = schemes.map { $0.name + "://" }.joined(separator: ", ")
         if let unix = try AddressText.unix(text) { return Backend(name: text, protocol: .tcp, endpoints: [unix]) }
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
             throw Fault("is no URL", hint: example)
@@ -36,9 +35,6 @@ enum BackendURL {
         let name = text[..<colon].lowercased()
         guard let scheme = schemes.first(where: { $0.name == name }) else {
             throw Fault("has an unknown scheme", hint: "Supported: \(built).")
-        }
-        if BackendProtocol.later.contains(scheme.protocol) {
-            throw Fault("has a scheme that is not supported yet", hint: "Supported: \(built).")
         }
         var authority = text[text.index(colon, offsetBy: 3)...]
         if authority.utf8.contains(UInt8(ascii: "@")) {
@@ -55,11 +51,6 @@ enum BackendURL {
         backend.name = backend.url
         return backend
     }
-}
-
-extension BackendProtocol {
-    /// Of the contract, and not in this build.
-    static let later: [BackendProtocol] = [.http]
 }
 
 extension Backend {

@@ -56,7 +56,7 @@ public enum GRPCWebFront: FrontProtocol {
             let text = "Origin \(origin) is not among cors.allowOrigins of route \(request.route.name)."
             return LocalAnswer.send(request.stream, status: 403, text: text)
         }
-        let answer = cors.preflight(request.head, origin: origin, methods: "POST")
+        let answer = cors.preflight(request.head, origin: origin, methods: "POST".utf8)
         request.stream.respond(answer, endStream: true)
     }
 }

@@ -144,8 +144,10 @@ final class HTTP1Connection: ChannelDuplexHandler {
             guard fields.listSize <= ingress.listener.limits.maxHeaderBytes + 32 * fields.count else {
                 return refuseHead(stream)
             }
-            ingress.dispatch(RequestHead(version: .http1, fields: fields, connection: info), stream)
-            if stream.handler != nil, !stream.hasAnswered { continueIfExpected(head) }
+            let isHTTP10 = head.version.minor == 0
+            ingress.dispatch(
+                RequestHead(version: .http1, fields: fields, connection: info, isHTTP10: isHTTP10), stream)
+            if stream.handler?.passesExpectation == false, !stream.hasAnswered { continueIfExpected(head) }
         case .failure(let error):
             stream.closesAfterwards = true
             LocalAnswer.send(stream, status: 400, text: error.reason)

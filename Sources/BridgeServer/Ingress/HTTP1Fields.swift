@@ -17,19 +17,23 @@ enum HTTP1Fields {
             return .failure(
                 BadRequest(reason: hostCount == 0 ? "The Host field is missing." : "More than one Host field."))
         }
+        if let reason = codingProblem(head) { return .failure(BadRequest(reason: reason)) }
         var authority = host
         var target = head.uri
         if !target.hasPrefix("/"), target != "*" {
-            // RFC 9112 §3.2.2: the absolute form; its authority replaces Host's.
+            // RFC 9112 §3.2.2: the absolute form. Whoever reads Host instead must not be led elsewhere.
             guard let scheme = target.firstRange(of: "://") else {
                 return .failure(BadRequest(reason: "The request target is neither a path nor a URL."))
             }
             let rest = target[scheme.upperBound...]
             let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
             authority = String(rest[..<end])
+            guard hostCount == 0 || authority.lowercased() == host.lowercased() else {
+                return .failure(BadRequest(reason: "The request target and the Host field name different hosts."))
+            }
             target = rest[end...].hasPrefix("/") ? String(rest[end...]) : "/" + rest[end...]
         }
-        guard authority.utf8.allSatisfy(isHostByte) else {
+        guard HTTP1Target.isAuthority(authority.utf8) else {
             return .failure(BadRequest(reason: "The Host field is not a host and a port."))
         }
         var fields = FieldBlock()
@@ -40,6 +44,17 @@ enum HTTP1Fields {
         fields.append(":authority", authority.utf8)
         for (name, value) in head.headers { fields.append(name, value) }
         return .success(fields)
+    }
+
+    /// What of `Transfer-Encoding` the next in line might read in another way. llhttp has refused it beside
+    /// `Content-Length`, and where chunked is not the last of its codings.
+    private static func codingProblem(_ head: HTTPRequestHead) -> String? {
+        let codings = head.headers[canonicalForm: "transfer-encoding"]
+        guard !codings.isEmpty else { return nil }
+        // RFC 9112 §6.1: "MUST treat the message as if the framing is faulty".
+        guard head.version.minor > 0 else { return "HTTP/1.0 has no Transfer-Encoding." }
+        return codings.count == 1 && codings[0].lowercased() == "chunked"
+            ? nil : "Transfer-Encoding is not chunked alone."
     }
 
     /// The value of the Host field, and how many there are; a list of hosts is more than one.
@@ -55,22 +70,13 @@ enum HTTP1Fields {
     /// Whether a byte is `lowercase`, whatever its case.
     private static func isSame(_ byte: UInt8, _ lowercase: UInt8) -> Bool { byte | 0x20 == lowercase }
 
-    /// RFC 3986 §3.2.2 and §3.2.3: what a host and a port are made of; user information is not among it.
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x3A, 0x41...0x5A, 0x61...0x7A, 0x5B, 0x5D: true  // 0-9 : A-Z a-z [ ]
-        default: "-._~%!$&'()*+,;=".utf8.contains(byte)
-        }
-    }
-
     static func block(_ headers: HTTPHeaders) -> FieldBlock {
         var fields = FieldBlock()
         for (name, value) in headers { fields.append(name, value) }
         return fields
     }
 
-    /// Status line and fields, without the empty line. Pseudo-header fields are left out, and CR, LF and NUL in a
-    /// value become spaces (RFC 9110 §5.5).
+    /// Status line and fields, without the empty line.
     static func writeHead(_ status: String, _ fields: FieldBlock, into buffer: inout ByteBuffer) {
         let reason = HTTPResponseStatus(statusCode: Int(status) ?? 500).reasonPhrase
         buffer.writeStaticString("HTTP/1.1 ")
@@ -78,24 +84,7 @@ enum HTTP1Fields {
         buffer.writeStaticString(" ")
         buffer.writeString(reason)
         buffer.writeStaticString("\r\n")
-        fields.forEach { name, value in
-            guard name.first != UInt8(ascii: ":") else { return }
-            buffer.writeBytes(name)
-            buffer.writeStaticString(": ")
-            let start = buffer.writerIndex
-            buffer.writeBytes(value)
-            for index in 0..<value.count where value[index] <= 0x0D {
-                let byte = value[index]
-                if byte == 0x0D || byte == 0x0A || byte == 0 { buffer.setInteger(UInt8(ascii: " "), at: start + index) }
-            }
-            buffer.writeStaticString("\r\n")
-        }
-    }
-
-    /// RFC 9112 §7.1: the size in hexadecimal.
-    static func writeChunkHeader(_ count: Int, into buffer: inout ByteBuffer) {
-        buffer.writeString(String(count, radix: 16))
-        buffer.writeStaticString("\r\n")
+        HTTP1Lines.write(fields, into: &buffer)
     }
 
     static func isTooLong(_ error: any Error) -> Bool {

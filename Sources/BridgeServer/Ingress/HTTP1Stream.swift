@@ -45,6 +45,15 @@ final class HTTP1Stream {
 extension HTTP1Stream: HTTPFrontStream {
     var isWritable: Bool { connection.isWritable }
 
+    /// RFC 9110 §15.2: "a server MUST NOT send a 1xx response to an HTTP/1.0 client".
+    func inform(_ fields: FieldBlock) {
+        guard !isHeadSent, !isHTTP10 else { return }
+        connection.append { buffer in
+            HTTP1Fields.writeHead(fields.string(":status") ?? "100", fields, into: &buffer)
+            buffer.writeStaticString("\r\n")
+        }
+    }
+
     func respond(_ fields: FieldBlock, endStream: Bool) {
         guard !isHeadSent else { return }
         isHeadSent = true
@@ -90,7 +99,7 @@ extension HTTP1Stream: HTTPFrontStream {
         case .none: break
         case .plain: connection.send(bytes)
         case .chunked:
-            connection.append { HTTP1Fields.writeChunkHeader(bytes.readableBytes, into: &$0) }
+            connection.append { HTTP1Lines.writeChunkHeader(bytes.readableBytes, into: &$0) }
             connection.send(bytes)
             connection.append { $0.writeStaticString("\r\n") }
         }
@@ -98,7 +107,14 @@ extension HTTP1Stream: HTTPFrontStream {
 
     func finish(_ trailers: FieldBlock?) {
         guard isHeadSent, !hasAnswered else { return }
-        if body == .chunked { connection.append { $0.writeStaticString("0\r\n\r\n") } }
+        if body == .chunked {
+            // RFC 9112 §7.1.2: trailer fields stand between the last chunk and the empty line.
+            connection.append { buffer in
+                buffer.writeStaticString("0\r\n")
+                if let trailers { HTTP1Lines.write(trailers, into: &buffer) }
+                buffer.writeStaticString("\r\n")
+            }
+        }
         ended()
     }
 

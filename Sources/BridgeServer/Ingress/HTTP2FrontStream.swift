@@ -12,6 +12,7 @@ final class HTTP2FrontStream {
     private let stream: HTTP2Stream
     private let connection: HTTP2Connection
     private let isHead: Bool
+    private var trailers: FieldBlock?
 
     init(_ stream: HTTP2Stream, connection: HTTP2Connection, isHead: Bool) {
         self.stream = stream
@@ -23,6 +24,8 @@ final class HTTP2FrontStream {
 extension HTTP2FrontStream: HTTPFrontStream {
     /// The stream's own queue is the bound: a connection that is full leaves it waiting.
     var isWritable: Bool { stream.isWritable }
+
+    func inform(_ fields: FieldBlock) { stream.inform(fields) }
 
     /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
     func respond(_ fields: FieldBlock, endStream: Bool) {
@@ -46,14 +49,17 @@ extension HTTP2FrontStream: HTTPFrontStream {
 }
 
 extension HTTP2FrontStream: HTTP2StreamDelegate {
-    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {}
+    /// Trailers; those that are too large are as good as none.
+    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
+        if !isTooLarge { trailers = fields }
+    }
 
     func http2Body(_ bytes: ByteBuffer) {
         guard let handler else { return stream.consume(bytes.readableBytes) }
         handler.requestBody(bytes)
     }
 
-    func http2Ended() { handler?.requestEnded(nil) }
+    func http2Ended() { handler?.requestEnded(trailers) }
     func http2Writable() { handler?.responseWritable() }
 
     func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {

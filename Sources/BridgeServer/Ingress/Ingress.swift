@@ -12,7 +12,9 @@ import NIOCore
 /// One listener as one worker sees it: its routes, and what the bridge answers there by itself.
 package final class Ingress {
     /// The protocols that clients may speak, in the order in which they are recognised.
-    private let fronts: [any FrontProtocol.Type] = [GRPCWebFront.self, GRPCFront.self, WebSocketFront.self]
+    private let fronts: [any FrontProtocol.Type] = [
+        GRPCWebFront.self, GRPCFront.self, WebSocketFront.self, HTTPFront.self,
+    ]
 
     let worker: Worker
     let listener: ListenerShared
@@ -47,10 +49,15 @@ package final class Ingress {
             if let route = healthRoute, Self.isHealthCall(head), front.name != .websocket {
                 return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
             }
-            guard let route = table.find(head, front.name) else { return refuse(front, head, stream) }
-            return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+            if let route = table.find(head, front.name) {
+                return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+            }
+            // A back-end that speaks HTTP may speak gRPC-Web by itself.
+            if front.name == .grpcWeb, let route = table.find(head, .http) {
+                return HTTPFront.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+            }
+            return refuse(front, head, stream)
         }
-        refuseUnknown(head, stream, speaks: nil)
     }
 
     private static func isHealthCall(_ head: RequestHead) -> Bool {
@@ -58,15 +65,30 @@ package final class Ingress {
     }
 
     private func answerPreflight(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        if let route = preflightOfHTTP(head) {
+            return HTTPFront.answerPreflight(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+        }
         guard let route = table.find(head, .grpcWeb) ?? (Self.isHealthCall(head) ? healthRoute : nil) else {
             return LocalAnswer.send(stream, status: 404, text: "No gRPC-Web route matches this path.")
         }
         GRPCWebFront.answerPreflight(FrontRequest(head: head, stream: stream, route: route, worker: worker))
     }
 
+    /// The HTTP route that a preflight is for. gRPC-Web calls are POST with a content-type that is not safelisted
+    /// (Fetch, "CORS-safelisted request-header"), so their preflight asks for both; where both kinds of route match, its
+    /// usual `x-grpc-web` tells, or else the order of the routes.
+    private func preflightOfHTTP(_ head: RequestHead) -> WorkerRoute? {
+        guard let route = table.find(head, .http) else { return nil }
+        guard let web = table.find(head, .grpcWeb) else { return route }
+        let headers = FieldTokens.elements(head.fields, "access-control-request-headers").map { $0.lowercased() }
+        let isPOST = head.fields.first("access-control-request-method")?.elementsEqual("POST".utf8) ?? false
+        guard isPOST, headers.contains("content-type") else { return route }
+        return headers.contains("x-grpc-web") || table.isBefore(web, route) ? nil : route
+    }
+
     private func refuse(_ front: any FrontProtocol.Type, _ head: RequestHead, _ stream: any HTTPFrontStream) {
         let others = table.protocols(at: head)
-        guard front.name == .grpc, !others.isEmpty else { return front.refuse(head, stream) }
+        guard front.name == .grpc || front.name == .http, !others.isEmpty else { return front.refuse(head, stream) }
         refuseUnknown(head, stream, speaks: front.name)
     }
 

@@ -82,8 +82,8 @@ final class WorkerState {
         case .grpc: GRPCBackEnds.make(backend, worker, breaker, tls: tls)
         case .tcp: TCPConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
         case .udp: UDPConnector(backend: backend, worker: worker, limiter: limiter, breaker: breaker)
+        case .http: HTTPConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
         case .websocket: WebSocketConnector(backend: backend, worker: worker, breaker: breaker, tls: tls)
-        case .http: preconditionFailure("the configuration's reader lets no \(backend.protocol) in")
         }
     }
 

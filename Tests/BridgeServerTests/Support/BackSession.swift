@@ -15,6 +15,7 @@ final class BackSession: Sendable {
         var isWritable = true
         fileprivate(set) var exchange: Exchange!
         private(set) var head: FieldBlock?
+        private(set) var interim: [FieldBlock] = []
         private(set) var isOpen = false
         private(set) var pieces: [ByteBuffer] = []
         private(set) var isFinished = false
@@ -29,6 +30,7 @@ final class BackSession: Sendable {
             self.head = head
         }
 
+        func backInformed(_ head: FieldBlock) { interim.append(head) }
         func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) { pieces.append(bytes) }
 
         func finish(_ trailers: FieldBlock?) {
@@ -62,9 +64,11 @@ final class BackSession: Sendable {
     }
 
     /// Opens an exchange on the world's connector.
+    /// - Parameter ends: the client's side ends in the same tick.
     static func open(
         _ world: BackWorld, idle: Duration? = nil, deadline: TimeAmount? = nil,
-        request: FieldBlock = FieldBlock([":method": "POST", ":scheme": "http", ":path": "/x", ":authority": "t"])
+        request: FieldBlock = FieldBlock([":method": "POST", ":scheme": "http", ":path": "/x", ":authority": "t"]),
+        ends: Bool = false
     ) async throws -> BackSession {
         try await world.loop.submit {
             let front = Front()
@@ -73,6 +77,7 @@ final class BackSession: Sendable {
             front.exchange = Exchange(
                 front: front, request: request, client: "198.51.100.1", route: route, worker: worker)
             front.exchange.open(deadline: deadline.map { .now() + $0 }, idle: idle)
+            if ends { front.exchange.frontEnded() }
             return BackSession(world.loop, front)
         }.get()
     }

@@ -9,7 +9,8 @@ import NIOEmbedded
 
 @testable import BridgeServer
 
-/// One connection to a listener: `/call…` takes gRPC-Web and gRPC, `/ws` takes WebSocket, `/page` is the bridge's own.
+/// One connection to a listener: `/call…` takes gRPC-Web and gRPC, `/ws` takes WebSocket, `/site…` takes
+/// plain HTTP, `/page` is the bridge's own.
 final class FrontBench {
     let loop = EmbeddedEventLoop()
     let worker: Worker
@@ -27,6 +28,7 @@ final class FrontBench {
         let routes = [
             Self.route("calls", [.grpcWeb, .grpc], "/call", .grpc, back, changeRoute),
             Self.route("socket", [.websocket], "/ws", .tcp, back, changeRoute),
+            Self.route("site", [.http], "/site", .http, back, changeRoute),
         ]
         var pages = LocalPages()
         pages.add("/page") { _ in

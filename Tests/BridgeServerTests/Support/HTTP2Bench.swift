@@ -13,13 +13,18 @@ final class HTTP2Bench {
     final class Call: HTTP2StreamDelegate {
         fileprivate(set) var stream: HTTP2Stream!
         private(set) var head: FieldBlock?
+        private(set) var interim: [FieldBlock] = []
         private(set) var body = ByteBuffer()
         private(set) var trailers: FieldBlock?
         private(set) var closeCode: HTTP2ErrorCode?
         var consumes = true
 
         func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
-            if kind == .trailers { trailers = fields } else { head = fields }
+            switch kind {
+            case .informational: interim.append(fields)
+            case .head: head = fields
+            case .trailers: trailers = fields
+            }
         }
 
         func http2Body(_ bytes: ByteBuffer) {
@@ -79,6 +84,14 @@ final class HTTP2Bench {
             all.writeImmutableBuffer(piece)
         }
         return all
+    }
+
+    /// A request without a body, moved both ways.
+    func open(_ fields: FieldBlock) throws -> Call {
+        let call = Call()
+        call.stream = session.open(fields, endStream: true, delegate: call)
+        try run()
+        return call
     }
 
     func open(_ method: String, _ path: String, _ fields: [(String, String)] = [], endStream: Bool) -> Call? {

@@ -34,6 +34,7 @@ final class ScriptedBack: BackLeg {
     private(set) var exchange: Exchange?
     private(set) var received = ByteBuffer()
     private(set) var isFinished = false
+    private(set) var trailers: FieldBlock?
     private(set) var end: End?
     private(set) var takenCount = 0
     private unowned let connector: ScriptedConnector
@@ -52,6 +53,7 @@ final class ScriptedBack: BackLeg {
 
     func finish(_ trailers: FieldBlock?) {
         isFinished = true
+        self.trailers = trailers
         connector.onFinish(self)
     }
 
