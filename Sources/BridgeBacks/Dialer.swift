@@ -32,12 +32,13 @@ struct Dialer {
     /// The endpoint as people write it: `10.0.0.11:50051`, `[::1]:50051`, `unix:/run/x.sock`.
     static func text(_ address: Address) -> String { address.description }
 
-    /// Opens a connection to an endpoint, see ``connect(to:host:nodelay:handler:done:)``.
+    /// Opens a connection to an endpoint, see ``connect(to:host:for:nodelay:handler:done:)``.
     func connect(
-        to endpoint: Endpoint, nodelay: Bool, handler: some ChannelInboundHandler,
+        to endpoint: Endpoint, for exchange: Exchange? = nil, nodelay: Bool, handler: some ChannelInboundHandler,
         done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
-        connect(to: endpoint.address, host: endpoint.host, nodelay: nodelay, handler: handler, done: done)
+        connect(
+            to: endpoint.address, host: endpoint.host, for: exchange, nodelay: nodelay, handler: handler, done: done)
     }
 
     /// Opens a TCP connection, and where the back-end has it TLS upon it. Every address of a name is tried (RFC 8305);
@@ -45,26 +46,29 @@ struct Dialer {
     /// nothing until it is asked to.
     ///
     /// - Parameter host: the name that the address stands for, which TLS asks for and verifies; nil: the address's own.
+    /// - Parameter exchange: whose client a PROXY header names; nil for a connection of the bridge's own.
     /// - Parameter handler: is in the pipeline from the beginning; the channel is active for it once it may write.
     /// - Parameter done: is told on the worker's event loop, once.
     func connect(
-        to endpoint: Address, host: String? = nil, nodelay: Bool, handler: some ChannelInboundHandler,
-        done: @escaping (Result<any Channel, Failure>) -> Void
+        to endpoint: Address, host: String? = nil, for exchange: Exchange? = nil, nodelay: Bool,
+        handler: some ChannelInboundHandler, done: @escaping (Result<any Channel, Failure>) -> Void
     ) {
         if let openChannel { return done(.success(openChannel(handler))) }
-        let worker = worker
-        let text = Self.text(endpoint)
+        let (worker, text) = (worker, Self.text(endpoint))
         let done = counted(text, done)
+        let preamble = backend.proxyProtocol.map { ProxyPreamble($0, for: exchange) }
+        var handlers: [any ChannelHandler] = preamble.map { [$0] } ?? []
         guard let tls else {
-            let handlers = NIOLoopBound([handler as any ChannelHandler], eventLoop: worker.eventLoop)
-            return open(endpoint, nodelay, handlers) { result in
+            handlers.append(handler)
+            return open(endpoint, nodelay, NIOLoopBound(handlers, eventLoop: worker.eventLoop)) { result in
                 worker.refreshClock()
+                preamble?.send()
                 done(result.mapError { Self.failure($0, text) })
             }
         }
         let handshake = BackHandshake(tls.application, self, text, done: done)
-        let secured: [any ChannelHandler] = [tls.makeHandler(host: host ?? endpoint.host), handshake, handler]
-        open(endpoint, nodelay, NIOLoopBound(secured, eventLoop: worker.eventLoop)) { result in
+        handlers += [tls.makeHandler(host: host ?? endpoint.host), handshake, handler] as [any ChannelHandler]
+        open(endpoint, nodelay, NIOLoopBound(handlers, eventLoop: worker.eventLoop)) { result in
             if case .failure(let error) = result { handshake.failed(Self.failure(error, text)) }
         }
     }

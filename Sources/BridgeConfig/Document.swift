@@ -61,12 +61,23 @@ public struct Listener: Sendable, Equatable {
     /// In order of preference, for ALPN.
     public var protocols: [HTTPVersion] = [.http2, .http1]
     public var tls: ListenerTLS?
+    public var proxyProtocol = ListenerProxyProtocol()
     public var limits = ListenerLimits()
 
     public init(name: String, address: Address) {
         self.name = name
         self.address = address
     }
+}
+
+/// Who may say, with a PROXY header, for whom a connection is made.
+public struct ListenerProxyProtocol: Sendable, Equatable {
+    /// Peers that are trusted must send the header, others must not.
+    public var accept = false
+    /// Every peer of a Unix socket is trusted besides.
+    public var trustedProxies: [AddressRange] = []
+
+    public init() {}
 }
 
 public struct ListenerTLS: Sendable, Equatable {
@@ -126,6 +137,8 @@ public struct Health: Sendable, Equatable {
 public enum BackendProtocol: String, Sendable, CaseIterable { case grpc, tcp, udp, websocket, http }
 
 public struct Backend: Sendable, Equatable {
+    public enum ProxyProtocol: String, Sendable, CaseIterable { case v1, v2 }
+
     /// The key under `backends`, or the URL where a route names one directly.
     public var name: String
     public var `protocol`: BackendProtocol
@@ -133,6 +146,8 @@ public struct Backend: Sendable, Equatable {
     public var endpoints: [Address]
     /// nil: in clear text.
     public var tls: BackendTLS?
+    /// What each connection begins with, to tell who it is made for; nil is nothing.
+    public var proxyProtocol: ProxyProtocol?
     public var connectTimeout: Duration = .seconds(5)
     /// WebSocket: from the connection to the answer of the opening handshake.
     public var handshakeTimeout: Duration = .seconds(10)

@@ -26,7 +26,7 @@ extension Exchange {
     /// A connection of the exchange's own is there.
     public func noteConnection(began: NIODeadline) {
         // Where it may be lost and replaced, each is noted.
-        if reconnection == nil { connection = (began, worker.now - began) }
+        if reconnection == nil { dialled = (began, worker.now - began) }
     }
 
     /// Whether a step with this end was noted since then.
@@ -37,10 +37,10 @@ extension Exchange {
 
     /// What was tried, in order.
     var timeline: FailureTimeline {
-        guard let connection, reconnection == nil else { return tried ?? FailureTimeline() }
+        guard let dialled, reconnection == nil else { return tried ?? FailureTimeline() }
         noteStep(
-            began: connection.began, took: connection.took, address: backAddress, phase: .connect, "connected")
-        self.connection = nil
+            began: dialled.began, took: dialled.took, address: backAddress, phase: .connect, "connected")
+        self.dialled = nil
         return tried ?? FailureTimeline()
     }
 

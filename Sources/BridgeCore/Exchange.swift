@@ -16,6 +16,8 @@ public final class Exchange {
     public let request: FieldBlock
     /// The client's IP address.
     public let client: String
+    /// The client's connection, for back-ends that are told of it; nil where none may be.
+    public let connection: ConnectionInfo?
     /// When the call must have ended; back legs pass on what is left of it.
     public private(set) var deadline: NIODeadline?
 
@@ -33,7 +35,7 @@ public final class Exchange {
     /// What was tried for it; there is none while nothing has failed.
     var tried: FailureTimeline?
     /// When its connection was dialled, and how long that took; what explains a failure that comes later.
-    var connection: (began: NIODeadline, took: TimeAmount)?
+    var dialled: (began: NIODeadline, took: TimeAmount)?
     var isBackWaiting = false
     /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
     public private(set) var firstHead: FieldBlock?
@@ -49,8 +51,10 @@ public final class Exchange {
     public private(set) var failure: Failure?
 
     public init(
-        front: any FrontLeg, request: FieldBlock, client: String, route: WorkerRoute, worker: Worker
+        front: any FrontLeg, request: FieldBlock, client: String, connection: ConnectionInfo? = nil,
+        route: WorkerRoute, worker: Worker
     ) {
+        self.connection = connection
         self.front = front
         self.request = request
         self.client = client

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
+import NIOCore
 
 /// A request's head, the same for HTTP/1.1 and HTTP/2: pseudo-header fields first, names in lower case.
 ///
@@ -66,10 +67,18 @@ public final class ConnectionInfo: Sendable {
     public let isTLS: Bool
     /// The client's IP address, without a port.
     public let client: String
+    /// The client's address and the one that it connected to, as the PROXY protocol passes them on; nil where there
+    /// are none.
+    public let source: SocketAddress?
+    public let destination: SocketAddress?
 
-    public init(listener: String, isTLS: Bool, client: String) {
+    public init(
+        listener: String, isTLS: Bool, client: String, source: SocketAddress? = nil, destination: SocketAddress? = nil
+    ) {
         self.listener = listener
         self.isTLS = isTLS
         self.client = client
+        self.source = source
+        self.destination = destination
     }
 }

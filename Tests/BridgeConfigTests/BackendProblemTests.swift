@@ -38,7 +38,7 @@ struct BackendProblemTests {
             f:3:23: backends.b.endpoints: is missing
               Write for example "endpoints": ["10.0.0.11:50051"].
             f:4:20: backends.b.adresses: unknown key
-              Did you mean "endpoints"? Known keys: backoff, circuitBreaker, dnsRefresh, endpoints, hashOn, healthCheck, keepalive, loadBalancing, outlierDetection, protocol, timeouts, tls.
+              Did you mean "endpoints"? Known keys: backoff, circuitBreaker, dnsRefresh, endpoints, hashOn, healthCheck, keepalive, loadBalancing, outlierDetection, protocol, proxyProtocol, timeouts, tls.
             """#),
         Case(
             #""protocol": "tcp", "endpoints": "a:1""#,

@@ -45,6 +45,11 @@ enum DocumentPrinter {
                 "maxConcurrentStreams": "\(listener.limits.maxConcurrentStreams)",
             ]),
         ]
+        let proxies = listener.proxyProtocol
+        keys["proxyProtocol"] = object([
+            "accept": "\(proxies.accept)",
+            "trustedProxies": list(proxies.trustedProxies.map { quoted($0.description) }),
+        ])
         if listener.address.isUnix { keys["socketMode"] = Kind<UInt32>.fileMode.show?(listener.socketMode) }
         if let tls = listener.tls {
             var tlsKeys = [
@@ -83,6 +88,7 @@ enum DocumentPrinter {
                 "verify": "\(tls.verify)",
             ])
         }
+        keys["proxyProtocol"] = optional(backend.proxyProtocol?.rawValue)
         keys["healthCheck"] = backend.healthCheck.map(print)
         keys["outlierDetection"] = backend.outlierDetection.map { outlier in
             object([

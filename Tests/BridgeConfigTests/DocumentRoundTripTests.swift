@@ -56,6 +56,10 @@ private struct RandomDocument {
             listener.address = .unix("/run/l\(index)")
             listener.socketMode = UInt32(number(0o777))
         }
+        if flag(), let range = try? AddressRange.parse(one(of: ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"])) {
+            listener.proxyProtocol.accept = true
+            listener.proxyProtocol.trustedProxies = [range]
+        }
         listener.protocols = one(of: [[.http2], [.http1], [.http1, .http2], [.http2, .http1]])
         listener.limits.maxConnections = 1 + number(1_000_000)
         listener.limits.maxHeaderBytes = 1024 + number(100_000)
@@ -87,6 +91,7 @@ private struct RandomDocument {
             tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil
             backend.tls = tls
         }
+        if kind == .tcp || kind == .websocket, flag() { backend.proxyProtocol = one(of: [.v1, .v2]) }
         backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
         backend.handshakeTimeout = duration() ?? .seconds(1)

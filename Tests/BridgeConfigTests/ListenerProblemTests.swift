@@ -33,7 +33,7 @@ struct ListenerProblemTests {
             #""address": "a:0", "adress": 1"#,
             #"""
             f:2:19: listeners.l.adress: unknown key
-              Did you mean "address"? Known keys: address, limits, protocols, socketMode, tls.
+              Did you mean "address"? Known keys: address, limits, protocols, proxyProtocol, socketMode, tls.
             """#),
         Case(
             #""address": "a:0", "protocols": []"#,

@@ -12,7 +12,7 @@ struct SchemaTests {
 
     /// Has every object of the contract in it, so that its readers ask for all of their keys.
     private static let sample = #"""
-        {"listeners": {"l": {"address": "x:0", "limits": {}, "tls": {"certificates": [{}]}}},
+        {"listeners": {"l": {"address": "x:0", "limits": {}, "proxyProtocol": {}, "tls": {"certificates": [{}]}}},
          "backends": {"b": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {}, "outlierDetection": {},
                             "circuitBreaker": {}, "tls": {}}}, "admin": {}, "health": {"paths": {}},
          "routes": [{"match": {"headers": {}}, "grpcWeb": {}, "cors": {}, "timeouts": {}, "errors": {}, "websocket": {},

@@ -12,18 +12,6 @@ struct UnsupportedTests {
               Supported: "h2", "http/1.1".
             """#),
         Case(
-            #""address": "a:0", "proxyProtocol": {"accept": true}"#,
-            #"""
-            f:2:19: listeners.l.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
-            #""address": "a:0", "proxyProtocol": {"accept": false, "trustedProxies": ["10.0.0.0/8"]}"#,
-            #"""
-            f:2:19: listeners.l.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
             #""address": "a:0", "limits": {"maxConnectionsPerClient": 5}"#,
             #"""
             f:2:30: listeners.l.limits.maxConnectionsPerClient: not supported yet
@@ -52,20 +40,6 @@ struct UnsupportedTests {
     @Test(arguments: listeners)
     func unbuiltThingsOfListenersAreRefusedByName(_ wrong: Case) {
         #expect(complaints(document(listener: wrong.text)).joined(separator: "\n") == wrong.problems)
-    }
-
-    static let backends: [Case] = [
-        Case(
-            #""protocol": "grpc", "endpoints": ["a:1"], "proxyProtocol": "v1""#,
-            #"""
-            f:4:43: backends.b.proxyProtocol: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#)
-    ]
-
-    @Test(arguments: backends)
-    func unbuiltThingsOfBackEndsAreRefusedByName(_ wrong: Case) {
-        #expect(complaints(document(backend: wrong.text)).joined(separator: "\n") == wrong.problems)
     }
 
     static let routes: [Case] = [

@@ -42,7 +42,8 @@ public final class TCPConnector: BackConnector {
     ) {
         let dialer = dialer
         endpoints.connect(
-            for: exchange, { dialer.connect(to: $0, nodelay: nodelay, handler: handler(), done: $1) }, done: done)
+            for: exchange,
+            { dialer.connect(to: $0, for: exchange, nodelay: nodelay, handler: handler(), done: $1) }, done: done)
     }
 
     public func makeLeg() -> any BackLeg { TCPBackLeg(connector: self) }

@@ -48,7 +48,7 @@ public final class WebSocketConnector: BackConnector {
                 }
                 let opening = WebSocketOpening(leg, exchange, dialer, endpoint.text, done)
                 leg.opening = opening
-                dialer.connect(to: endpoint, nodelay: true, handler: opening) { opening.dialled($0) }
+                dialer.connect(to: endpoint, for: exchange, nodelay: true, handler: opening) { opening.dialled($0) }
             }, done: done)
     }
 

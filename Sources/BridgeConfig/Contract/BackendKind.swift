@@ -46,7 +46,12 @@ extension Kind where Value == Backend {
                     at: o.value.path.key("healthCheck").key("type"), "only grpc back-ends are asked by gRPC",
                     hint: #"Write "tcp" or "http"."#)
             }
-            o.later("proxyProtocol")
+            backend.proxyProtocol = o.optional("proxyProtocol", as: .word())
+            if let kind, kind != .tcp, kind != .websocket, backend.proxyProtocol != nil {
+                o.refuse(
+                    "proxyProtocol", "\(kind.rawValue) back-ends take no PROXY header",
+                    hint: kind == .udp ? "UDP has no connections." : "Requests of many clients share a connection.")
+            }
             return kind == nil || endpoints == nil ? nil : backend
         }
     }

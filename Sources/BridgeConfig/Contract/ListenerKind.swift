@@ -13,10 +13,42 @@ extension Kind where Value == Listener {
             }
             o.read("protocols", into: &listener.protocols, as: .distinct(.httpVersion, atLeast: 1))
             listener.tls = o.optional("tls", as: .listenerTLS)
-            o.later("proxyProtocol", unless: .object(["accept": .false, "trustedProxies": .emptyList]))
+            o.read("proxyProtocol", into: &listener.proxyProtocol, as: .listenerProxyProtocol)
+            checkProxies(listener, o)
             o.read("limits", into: &listener.limits, as: .listenerLimits)
             return address == nil ? nil : listener
         }
+    }
+
+    private static func checkProxies(_ listener: Listener, _ o: ObjectReader) {
+        let (options, place) = (listener.proxyProtocol, o.value.path.key("proxyProtocol"))
+        if options.accept, options.trustedProxies.isEmpty, !listener.address.isUnix {
+            o.refuse(
+                at: place.key("trustedProxies"), "nobody may send the header",
+                hint: #"Write the addresses of your proxies, for example ["10.0.0.0/8"]."#)
+        }
+        if !options.accept, !options.trustedProxies.isEmpty {
+            o.refuse(at: place.key("trustedProxies"), "has no effect without accept", hint: "Write \"accept\": true.")
+        }
+    }
+}
+
+extension Kind where Value == ListenerProxyProtocol {
+    static var listenerProxyProtocol: Kind {
+        .object(synonyms: ["trusted": "trustedProxies", "enabled": "accept"]) { o in
+            var options = ListenerProxyProtocol()
+            o.read("accept", into: &options.accept, as: .flag)
+            o.read("trustedProxies", into: &options.trustedProxies, as: .distinct(.addressRange))
+            return options
+        }
+    }
+}
+
+extension Kind where Value == AddressRange {
+    static var addressRange: Kind {
+        var kind = Kind.parsed(AddressRange.parse)
+        kind.show = { quoted($0.description) }
+        return kind
     }
 }
 

@@ -84,8 +84,7 @@ final class WebSocketLeg {
         let route = request.route
         exchange = Exchange(
             front: self, request: ReconnectEvents.withoutOffer(request), client: request.head.connection.client,
-            route: route,
-            worker: request.worker)
+            connection: request.head.connection, route: route, worker: request.worker)
         stream.handler = self
         exchange.open(deadline: nil, idle: carriage == .datagrams ? route.config.udp.idle : route.config.timeouts.idle)
     }

@@ -13,6 +13,7 @@ package final class ListenerShared: Sendable {
     let limits: ListenerLimits
     let protocols: [Listener.HTTPVersion]
     let tls: TLSContext?
+    let proxyProtocol: ListenerProxyProtocol
     private let connections = Atomic<Int>(0)
 
     package init(_ config: Listener, tls: TLSContext?, isAdmin: Bool) {
@@ -20,6 +21,7 @@ package final class ListenerShared: Sendable {
         self.isAdmin = isAdmin
         limits = config.limits
         protocols = config.protocols
+        proxyProtocol = config.proxyProtocol
         self.tls = tls
     }
 

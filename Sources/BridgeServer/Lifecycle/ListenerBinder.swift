@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgeSockets
+import BridgeWire
 import Logging
 import NIOCore
 import NIOOpenSSL
@@ -123,16 +124,27 @@ enum ListenerBinder {
             return channel.close(promise: nil)
         }
         channel.closeFuture.assumeIsolated().whenComplete { _ in listener.leave() }
-        let info = ConnectionInfo(
-            listener: listener.name, isTLS: listener.tls != nil, client: clientText(channel))
-        let pipeline = channel.pipeline.syncOperations
-        if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
-        try pipeline.addHandler(ConnectionStarter(ingress: ingress, info: info))
+        let peer = channel.remoteAddress?.ipAddress ?? "unix"
+        guard listener.proxyProtocol.accept else { return try begin(channel, ingress, peer, nil) }
+        // Over a Unix socket the file's permissions say who may be there.
+        let isTrusted = peer == "unix" || listener.proxyProtocol.trustedProxies.contains { $0.contains(peer) }
+        let receiver = ProxyReceiver(ingress, peer: peer, isTrusted: isTrusted) { addresses in
+            try begin(channel, ingress, addresses?.source.ipAddress ?? peer, addresses)
+        }
+        try channel.pipeline.syncOperations.addHandler(receiver)
     }
 
-    /// Who is on the other side, as logs and limits call him.
-    private static func clientText(_ channel: any Channel) -> String {
-        guard let address = channel.remoteAddress else { return "" }
-        return address.ipAddress ?? "unix"
+    /// - Parameter client: who is on the other side, as logs and limits call him.
+    private static func begin(
+        _ channel: any Channel, _ ingress: Ingress, _ client: String, _ addresses: ProxyHeader.Addresses?
+    ) throws {
+        let listener = ingress.listener
+        let info = ConnectionInfo(
+            listener: listener.name, isTLS: listener.tls != nil, client: client,
+            source: addresses?.source ?? channel.remoteAddress,
+            destination: addresses?.destination ?? channel.localAddress)
+        let pipeline = channel.pipeline.syncOperations
+        if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
+        try pipeline.addHandler(ingress.makeStarter(info))
     }
 }
