@@ -174,7 +174,7 @@ public struct Backend: Sendable, Equatable {
 }
 
 public enum FrontProtocolName: String, Sendable, CaseIterable, Hashable {
-    case grpcWeb = "grpc-web", grpc, websocket, http
+    case grpcWeb = "grpc-web", grpc, websocket, sse, http
 }
 
 public struct Match: Sendable, Equatable {
@@ -227,6 +227,7 @@ public struct Route: Sendable, Equatable {
     public var tcp = TCPOptions()
     public var udp = UDPOptions()
     public var http = HTTPOptions()
+    public var sse = SSEOptions()
     /// gRPC calls; nil: tried once.
     public var retryPolicy: RetryParameters?
     /// For tcp, udp and websocket back-ends; nil dials once, and ends the session with its connection.

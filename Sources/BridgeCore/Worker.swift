@@ -17,6 +17,8 @@ public final class Worker {
     public let index: Int
     public let logger: Logger
     public let accessLog: AccessLog?
+    /// Sessions that clients come back to, of all workers.
+    public let sessions: SessionDirectory
     public private(set) var timers: TimerWheel!
     /// The time of the event that is being handled; brought up to date once a read, not once a call.
     public private(set) var now: NIODeadline
@@ -44,10 +46,12 @@ public final class Worker {
     private var dirty: [any TickFlushable] = []
     private var isFlushScheduled = false
 
+    /// - Parameter sessions: shared by all workers.
     public init(
         eventLoop: any EventLoop, index: Int, logger: Logger, accessLog: AccessLog?,
-        maximumHeldBytes: Int = maximumHeldBytes
+        sessions: SessionDirectory = SessionDirectory(), maximumHeldBytes: Int = maximumHeldBytes
     ) {
+        self.sessions = sessions
         held = ByteBudget(limit: maximumHeldBytes)
         counters = WorkerCounters(held: held)
         self.eventLoop = eventLoop

@@ -179,6 +179,12 @@ enum DocumentPrinter {
                 "maxSessions": "\(route.udp.maxSessions)", "maxSessionsPerClient": "\(route.udp.maxSessionsPerClient)",
                 "queueDatagrams": "\(route.udp.queueDatagrams)", "overflow": quoted(route.udp.overflow.rawValue),
             ]),
+            "sse": object([
+                "data": quoted(route.sse.data.rawValue), "keepAlive": timer(route.sse.keepAlive),
+                "retry": print(route.sse.retry), "resume": print(route.sse.resume),
+                "replayBytes": SizeText.json(route.sse.replayBytes),
+                "maxMessageBytes": SizeText.json(route.sse.maxMessageBytes), "maxSessions": "\(route.sse.maxSessions)",
+            ]),
             "http": object([
                 "forwarded": quoted(route.http.forwarded.rawValue), "host": quoted(route.http.host.rawValue),
             ]),

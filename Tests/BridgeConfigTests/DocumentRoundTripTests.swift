@@ -181,7 +181,9 @@ private struct RandomDocument {
         let fronts: [[FrontProtocolName]] =
             isGRPC
             ? [[.grpcWeb], [.grpc], [.grpc, .grpcWeb], [.grpcWeb, .grpc]]
-            : backend.protocol == .http ? [[.http]] : [[.websocket]]
+            : backend.protocol == .http
+                ? [[.http]]
+                : backend.protocol == .websocket ? [[.websocket]] : [[.websocket], [.sse], [.websocket, .sse]]
         var match = Match(protocols: one(of: fronts))
         match.listener = flag() ? one(of: document.listeners.map(\.name)) : nil
         match.host = one(of: [nil, .exact("a.b"), .suffix(".b"), .exact("[::1]")])
@@ -222,6 +224,13 @@ private struct RandomDocument {
         route.udp.maxSessionsPerClient = 1 + number(999_999)
         route.udp.queueDatagrams = 1 + number(999_999)
         route.udp.overflow = self.one(of: UDPOptions.Overflow.allCases)
+        route.sse.data = self.one(of: SSEOptions.Data.allCases)
+        route.sse.keepAlive = duration()
+        route.sse.retry = duration() ?? .seconds(1)
+        route.sse.resume = duration() ?? .seconds(1)
+        route.sse.replayBytes = 1024 + number(1_000_000)
+        route.sse.maxMessageBytes = 1 + number(1_000_000)
+        route.sse.maxSessions = 1 + number(999_999)
         route.http.forwarded = self.one(of: HTTPOptions.Forwarded.allCases)
         route.http.host = self.one(of: HTTPOptions.Host.allCases)
         if [.tcp, .udp].contains(backend.protocol), flag() { route.reconnect = reconnect() }

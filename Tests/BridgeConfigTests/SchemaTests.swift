@@ -16,7 +16,7 @@ struct SchemaTests {
          "backends": {"b": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {}, "outlierDetection": {},
                             "circuitBreaker": {}, "tls": {}}}, "admin": {}, "health": {"paths": {}},
          "routes": [{"match": {"headers": {}}, "grpcWeb": {}, "cors": {}, "timeouts": {}, "errors": {}, "websocket": {},
-                     "tcp": {}, "udp": {}, "http": {}, "retryPolicy": {}, "reconnect": {"backoff": {}},
+                     "tcp": {}, "udp": {}, "http": {}, "sse": {}, "retryPolicy": {}, "reconnect": {"backoff": {}},
                      "backend": {"timeouts": {}, "backoff": {}, "keepalive": {}, "healthCheck": {},
                                  "outlierDetection": {}, "circuitBreaker": {}, "tls": {}}}],
          "shutdown": {}, "logging": {}}

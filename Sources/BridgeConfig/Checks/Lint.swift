@@ -99,13 +99,13 @@ struct Lint {
         let options: [(key: String, isUsed: Bool, hint: String)] = [
             ("grpcWeb", fronts.contains(.grpcWeb), "It is for grpc-web."),
             (
-                "cors", fronts.contains(.grpcWeb) || fronts.contains(.http),
-                "It is for grpc-web and http; websocket.allowOrigins guards WebSockets."
+                "cors", fronts.contains(.grpcWeb) || fronts.contains(.http) || fronts.contains(.sse),
+                "It is for grpc-web, sse and http; websocket.allowOrigins guards WebSockets."
             ),
             ("maxMessageBytes", isGRPC, "It is for gRPC; WebSockets have websocket.maxMessageBytes."),
             ("websocket", fronts.contains(.websocket), "It is for websocket."),
             ("tcp", back == .tcp, "It is for tcp back-ends; this one speaks \(back.rawValue)."),
-            ("http", fronts.contains(.http), "It is for http."),
+            ("http", fronts.contains(.http), "It is for http."), ("sse", fronts.contains(.sse), "It is for sse."),
             (
                 "retryPolicy", isGRPC,
                 fronts.contains(.http)

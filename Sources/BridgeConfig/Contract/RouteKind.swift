@@ -36,6 +36,7 @@ extension Kind where Value == Route {
             o.read("tcp", into: &route.tcp, as: .tcp)
             o.read("udp", into: &route.udp, as: .udp)
             o.read("http", into: &route.http, as: .http)
+            o.read("sse", into: &route.sse, as: .sse)
             route.retryPolicy = o.optional("retryPolicy", as: .retryPolicy)
             route.reconnect = o.optional("reconnect", as: .reconnect)
             for key in ["access", "rateLimit"] { o.later(key) }

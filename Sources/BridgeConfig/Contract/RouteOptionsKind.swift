@@ -170,3 +170,19 @@ extension Kind where Value == HTTPOptions {
         }
     }
 }
+
+extension Kind where Value == SSEOptions {
+    static var sse: Kind {
+        .object { o in
+            var options = SSEOptions()
+            o.read("data", into: &options.data, as: .word())
+            o.read("keepAlive", into: &options.keepAlive, as: .timer(in: DurationText.anyTimer))
+            o.read("retry", into: &options.retry, as: .duration(in: DurationText.anyTimer))
+            o.read("resume", into: &options.resume, as: .duration(in: DurationText.anyTimer))
+            o.read("replayBytes", into: &options.replayBytes, as: .size(in: 1024...(64 << 20)))
+            o.read("maxMessageBytes", into: &options.maxMessageBytes, as: .size(in: 1...(64 << 20)))
+            o.read("maxSessions", into: &options.maxSessions, as: .count(in: 1...1_000_000))
+            return options
+        }
+    }
+}

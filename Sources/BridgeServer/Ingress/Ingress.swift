@@ -13,7 +13,7 @@ import NIOCore
 package final class Ingress {
     /// The protocols that clients may speak, in the order in which they are recognised.
     private let fronts: [any FrontProtocol.Type] = [
-        GRPCWebFront.self, GRPCFront.self, WebSocketFront.self, HTTPFront.self,
+        GRPCWebFront.self, GRPCFront.self, WebSocketFront.self, SSEFront.self, HTTPFront.self,
     ]
 
     let worker: Worker
@@ -56,6 +56,8 @@ package final class Ingress {
             if front.name == .grpcWeb, let route = table.find(head, .http) {
                 return HTTPFront.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
             }
+            // A page of an HTTP back-end may have events of its own.
+            guard front.name != .sse else { continue }
             return refuse(front, head, stream)
         }
     }
@@ -65,6 +67,9 @@ package final class Ingress {
     }
 
     private func answerPreflight(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        if SSEFront.isOfSession(head), let route = table.find(head, .sse) {
+            return SSEFront.answerPreflight(FrontRequest(head: head, stream: stream, route: route, worker: worker))
+        }
         if let route = preflightOfHTTP(head) {
             return HTTPFront.answerPreflight(FrontRequest(head: head, stream: stream, route: route, worker: worker))
         }

@@ -76,9 +76,11 @@ public final class Bridge: Sendable {
         _ group: MultiThreadedEventLoopGroup, _ blueprint: Blueprint, _ logger: Logger, _ accessLog: AccessLog?
     ) async throws -> [NIOLoopBound<WorkerState>] {
         var workers: [NIOLoopBound<WorkerState>] = []
+        let sessions = SessionDirectory()
         for (index, loop) in group.makeIterator().enumerated() {
             let worker = try await loop.submit {
-                let worker = Worker(eventLoop: loop, index: index, logger: logger, accessLog: accessLog)
+                let worker = Worker(
+                    eventLoop: loop, index: index, logger: logger, accessLog: accessLog, sessions: sessions)
                 return NIOLoopBound(WorkerState(worker: worker, blueprint), eventLoop: loop)
             }.get()
             workers.append(worker)
