@@ -286,7 +286,18 @@ public struct WebSocketOptions: Sendable, Equatable {
     public var pingInterval: Duration? = .seconds(25)
     /// A peer that is silent for this long after a ping is closed; nil is off.
     public var pongTimeout: Duration? = .seconds(10)
+    /// Of what is sent in compressed form, as it is after that.
     public var maxMessageBytes = 1024 * 1024
+    /// permessage-deflate (RFC 7692).
+    public var compression = Compression.off
+
+    public enum Compression: String, Sendable, CaseIterable {
+        case off
+        /// With the client and with a websocket back-end, each by itself.
+        case on
+        /// The client and its websocket back-end agree on it, and have it to themselves.
+        case passthrough
+    }
 
     public init() {}
 }

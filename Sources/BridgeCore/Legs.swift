@@ -17,6 +17,8 @@ public struct BodyFlags: OptionSet, Sendable {
     public static let text = BodyFlags(rawValue: 2)
     /// The bridge's own bytes and not the client's: never sent again on another connection.
     public static let ofBridge = BodyFlags(rawValue: 4)
+    /// The message is compressed by an extension that both ends have agreed on, and goes through as it is (RFC 7692 §6).
+    public static let compressed = BodyFlags(rawValue: 8)
 }
 
 /// The client's side of an ``Exchange``: carries out what the exchange decides.

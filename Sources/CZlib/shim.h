@@ -13,4 +13,8 @@ static inline int rtb_deflateInit2(z_streamp stream, int level, int windowBits) 
     return deflateInit2(stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY);
 }
 
+static inline int rtb_deflateInit2Memory(z_streamp stream, int level, int windowBits, int memLevel) {
+    return deflateInit2(stream, level, Z_DEFLATED, windowBits, memLevel, Z_DEFAULT_STRATEGY);
+}
+
 #endif

@@ -172,6 +172,7 @@ enum DocumentPrinter {
                 "allowOrigins": route.websocket.allowOrigins.map { list($0.map(quoted)) } ?? "null",
                 "pingInterval": timer(route.websocket.pingInterval), "pongTimeout": timer(route.websocket.pongTimeout),
                 "maxMessageBytes": SizeText.json(route.websocket.maxMessageBytes),
+                "compression": quoted(route.websocket.compression.rawValue),
             ]),
             "tcp": object(["halfClose": "\(route.tcp.halfClose)", "nodelay": "\(route.tcp.nodelay)"]),
             "udp": object([

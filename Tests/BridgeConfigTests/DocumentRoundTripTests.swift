@@ -233,7 +233,11 @@ private struct RandomDocument {
         route.sse.maxSessions = 1 + number(999_999)
         route.http.forwarded = self.one(of: HTTPOptions.Forwarded.allCases)
         route.http.host = self.one(of: HTTPOptions.Host.allCases)
-        if [.tcp, .udp].contains(backend.protocol), flag() { route.reconnect = reconnect() }
+        if [.tcp, .udp, .websocket].contains(backend.protocol), flag() { route.reconnect = reconnect() }
+        route.websocket.compression = self.one(of: [.off, .on])
+        if backend.protocol == .websocket, route.reconnect?.policy.mode ?? .close == .close, flag() {
+            route.websocket.compression = .passthrough
+        }
         return route
     }
 

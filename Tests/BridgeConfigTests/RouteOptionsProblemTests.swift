@@ -90,7 +90,19 @@ struct RouteOptionsProblemTests {
             f:6:72: routes[0].websocket.allowOrigins: the list is empty
               Write at least one entry.
             f:6:91: routes[0].websocket.compression: "gzip" is not known here
-              Known: "off".
+              Known: "off", "on", "passthrough".
+            """#),
+        Case(
+            #""backend": "tcp://a:1", "websocket": {"compression": "passthrough"}"#,
+            #"""
+            f:6:54: routes[0].websocket.compression: "passthrough" is for websocket back-ends; this one speaks tcp
+              Write "on": the bridge compresses for the client by itself.
+            """#),
+        Case(
+            #""backend": "ws://a:1", "websocket": {"compression": "passthrough"}, "reconnect": {"mode": "notify"}"#,
+            #"""
+            f:6:53: routes[0].websocket.compression: "passthrough" with reconnect.mode "notify"
+              A new session knows nothing of what was compressed before; write "on".
             """#),
         Case(
             #""backend": "b", "tcp": {"framing": "lines", "halfClose": 1}"#,

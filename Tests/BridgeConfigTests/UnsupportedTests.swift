@@ -68,11 +68,9 @@ struct UnsupportedTests {
               Leave the key out: this build would not do what it asks for.
             """#),
         Case(
-            #""backend": "b", "websocket": {"compression": "passthrough"}, "tcp": {"framing": "length32"}"#,
+            #""backend": "b", "tcp": {"framing": "length32"}"#,
             #"""
-            f:6:46: routes[0].websocket.compression: "passthrough" is not supported yet
-              Supported: "off".
-            f:6:81: routes[0].tcp.framing: "length32" is not supported yet
+            f:6:36: routes[0].tcp.framing: "length32" is not supported yet
               Supported: "stream".
             """#),
     ]

@@ -66,6 +66,7 @@ import Testing
                 x-forwarded-for: 203.0.113.1, 198.51.100.7\r
                 x-forwarded-proto: https\r
                 x-forwarded-host: example.com:8443\r
+                forwarded: for=198.51.100.7;host="example.com:8443";proto=https\r
                 \r\n
                 """)
     }
@@ -127,6 +128,34 @@ import Testing
     func whatIsNoAnswerIsRefused(_ text: String) {
         #expect(throws: WebSocketHandshakeError.self) { try Self.feed([Array(text.utf8)]) }
         #expect(throws: WebSocketHandshakeError.self) { try Self.feed(text.utf8.map { [$0] }) }
+    }
+
+    private static func answer(extensions: String, to offer: WebSocketClientHandshake.Offer) throws
+        -> WebSocketCompression?
+    {
+        var handshake = WebSocketClientHandshake(key: key, subprotocols: ["chat"], offer: offer)
+        let text = answer.replacing("Set-Cookie: a=1", with: "Sec-WebSocket-Extensions: \(extensions)")
+        guard case .opened(let opened) = try handshake.receive(ByteBuffer(string: text)) else { return nil }
+        #expect(
+            opened.head.string("sec-websocket-extensions") == (opened.compression == .passThrough ? extensions : nil))
+        return opened.compression
+    }
+
+    @Test func extensionsAreWhatWasOffered() throws {
+        let client = [WebSocketExtensionOffer(name: "permessage-deflate"), WebSocketExtensionOffer(name: "x")]
+        for offer in [WebSocketClientHandshake.Offer.none, .passThrough([]), .passThrough([client[1]])] {
+            #expect(throws: WebSocketHandshakeError.self) {
+                try Self.answer(extensions: "permessage-deflate", to: offer)
+            }
+        }
+        #expect(try Self.answer(extensions: "", to: .deflate) == WebSocketCompression.none)
+        #expect(
+            try Self.answer(extensions: "permessage-deflate", to: .deflate) == .deflate(WebSocketDeflateParameters()))
+        #expect(
+            try Self.answer(extensions: "permessage-deflate; whatever=1", to: .passThrough(client)) == .passThrough)
+        for wrong in ["permessage-deflate; x", "x", "permessage-deflate, permessage-deflate"] {
+            #expect(throws: WebSocketHandshakeError.self) { try Self.answer(extensions: wrong, to: .deflate) }
+        }
     }
 
     @Test func aHeadThatDoesNotEndIsGivenUp() throws {

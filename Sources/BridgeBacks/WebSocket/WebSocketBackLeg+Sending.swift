@@ -16,8 +16,13 @@ extension WebSocketBackLeg {
         guard phase == .open else { return }
         let isText = flags.contains(.text) || flags.contains(.ofBridge)
         let opcode: WebSocketOpcode = isInMessage ? .continuation : isText ? .text : .binary
+        let begins = !isInMessage
         isInMessage = !flags.contains(.endsMessage)
-        send(opcode, bytes, flags, fin: !isInMessage)
+        guard let deflater else {
+            return send(opcode, bytes, flags, fin: !isInMessage, isMarked: begins && flags.contains(.compressed))
+        }
+        let piece = deflater.deflate(bytes, begins: begins, ends: !isInMessage)
+        send(opcode, piece.payload, flags, fin: !isInMessage, isMarked: piece.isMarked)
     }
 
     func sendClose(_ close: WebSocketClose) {
@@ -28,15 +33,19 @@ extension WebSocketBackLeg {
     }
 
     /// RFC 6455 §5.3: every frame has a fresh key.
-    func send(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, _ flags: BodyFlags, fin: Bool = true) {
+    func send(
+        _ opcode: WebSocketOpcode, _ payload: ByteBuffer, _ flags: BodyFlags, fin: Bool = true, isMarked: Bool = false
+    ) {
         let key = connector.keys.next()
         if writer != nil {
             var frame = ByteBuffer()
-            WebSocketEncoder.writeFrame(opcode: opcode, fin: fin, payload: payload, maskKey: key, into: &frame)
+            WebSocketEncoder.writeFrame(
+                opcode: opcode, fin: fin, isMarked: isMarked, payload: payload, maskKey: key, into: &frame)
             return append(frame, flags)
         }
         if outbound.capacity == 0 { outbound = worker.takeOutput() }
-        WebSocketEncoder.writeFrame(opcode: opcode, fin: fin, payload: payload, maskKey: key, into: &outbound)
+        WebSocketEncoder.writeFrame(
+            opcode: opcode, fin: fin, isMarked: isMarked, payload: payload, maskKey: key, into: &outbound)
         gathered()
     }
 
@@ -69,7 +78,9 @@ extension WebSocketBackLeg {
     }
 
     func writerProgressed() {
-        if writer?.isWritable == true { exchange?.backWritable() }
+        guard let writer else { return }
+        if phase == .lingering, writer.isEmpty { return allWritten() }
+        if writer.isWritable { exchange?.backWritable() }
     }
 
     private func markDirty() {

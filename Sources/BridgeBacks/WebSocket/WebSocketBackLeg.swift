@@ -32,16 +32,21 @@ final class WebSocketBackLeg: BackLeg {
     var isDirty = false
     /// The client's message has begun and not ended.
     var isInMessage = false
+    private(set) var deflater: WebSocketDeflater?
     /// The dial that is under way.
     var opening: WebSocketOpening?
     /// What is received is not limited: nothing is kept of it.
-    private var decoder = WebSocketDecoder(role: .client, maxMessageBytes: .max)
+    var decoder = WebSocketDecoder(role: .client, maxMessageBytes: .max)
+    var gatherer = WebSocketGatherer()
+    var kind = WebSocketMessageKind.binary
     /// The client has the beginning of a message, and not its end.
-    private var isInAnswer = false
-    private var pinger: WebSocketPinger?
+    var isInAnswer = false
+    var pinger: WebSocketPinger?
     private var lingerTimer: WheelTimer?
-    private var isWaitingForTake = false
-    private var isInRead = false
+    var isWaitingForTake = false
+    /// What is in the decoder waits until the client's side has taken what was inflated before.
+    var isPaused = false
+    var isInRead = false
     private(set) var address: String?
 
     init(connector: WebSocketConnector) { self.connector = connector }
@@ -96,7 +101,14 @@ final class WebSocketBackLeg: BackLeg {
     func taken() {
         guard isWaitingForTake else { return }
         isWaitingForTake = false
-        if !isInRead { channel?.read() }
+        if isPaused {
+            isPaused = false
+            let isNested = isInRead
+            isInRead = true
+            decode()
+            isInRead = isNested
+        }
+        if !isInRead, !isWaitingForTake { channel?.read() }
     }
 
     /// Whole messages that were not written, for another session. One that has begun goes no further: the new session
@@ -137,6 +149,8 @@ final class WebSocketBackLeg: BackLeg {
     private func start(_ channel: any Channel, _ exchange: Exchange, _ opened: WebSocketClientHandshake.Opened) {
         self.channel = channel
         phase = .open
+        decoder.use(opened.compression)
+        deflater = opened.compression.deflater(.client)
         if exchange.keepsUnwritten {
             writer = ExactWriter(
                 channel, worker: worker, isClear: connector.dialer.isClear, isMidMessage: false
@@ -166,51 +180,6 @@ final class WebSocketBackLeg: BackLeg {
         case .sendPing: send(.ping, ByteBuffer(), .ofBridge)
         case .silent: broken("no answer to a ping (websocket.pongTimeout)", timeout: .pong)
         }
-    }
-
-    func received(_ bytes: ByteBuffer) {
-        worker.refreshClock()
-        isInRead = true
-        guard phase == .open || phase == .ending else { return }
-        pinger?.heard()
-        decoder.append(bytes)
-        do throws(WebSocketViolation) {
-            while phase == .open || phase == .ending, let event = try decoder.next() { received(event) }
-        } catch {
-            violated(error)
-        }
-    }
-
-    private func received(_ event: WebSocketEvent) {
-        switch event {
-        case .data(let bytes, let kind, let endsMessage):
-            isInAnswer = !endsMessage
-            isWaitingForTake = true
-            var flags: BodyFlags = endsMessage ? .endsMessage : []
-            if kind == .text { flags.insert(.text) }
-            exchange?.backBody(bytes, flags)
-        case .ping(let payload):
-            // A back-end that does not read its pongs gets no more of them.
-            if isWritable { send(.pong, payload, .ofBridge) }
-        case .pong: exchange?.noteActivity()
-        case .close(let code, let reason): closed(WebSocketClose(code, reason))
-        }
-    }
-
-    private func closed(_ close: WebSocketClose) {
-        let isAnswer = phase == .ending
-        let isFinal = isAnswer || !close.isGoingAway
-        // RFC 6455 §5.5.1: "it typically echos the status code it received". What waits for a session that goes away is
-        // for the next one, and a close frame behind it would be as late.
-        if !isAnswer, isFinal || writer?.isEmpty ?? true { sendClose(WebSocketClose(close.code)) }
-        linger(connector.lingerTime)
-        end { isFinal ? $0.backEndedForGood(close.trailers) : $0.backEnded(close.trailers) }
-    }
-
-    private func violated(_ violation: WebSocketViolation) {
-        sendClose(WebSocketClose(violation.closeCode, violation.reason))
-        linger(connector.lingerTime)
-        end { $0.backFailed(Failure(.protocolViolation, .back, .body, violation.reason, address: address)) }
     }
 
     func readCompleted() {
@@ -256,14 +225,29 @@ final class WebSocketBackLeg: BackLeg {
 
     // MARK: Ends
 
-    private func linger(_ time: TimeAmount) {
+    func linger(_ time: TimeAmount) {
         phase = .lingering
         pinger?.stop()
         flushNow()
-        lingerTimer?.cancel()
-        lingerTimer = worker.timers.schedule(at: worker.eventLoop.now + time, self)
+        arm(time)
+        if time != connector.lingerTime { armWhenWritten() }
         // What still comes is read and dropped, so that the back-end's end is seen.
         if isWaitingForTake, !isInRead { channel?.read() }
+    }
+
+    private func arm(_ time: TimeAmount) {
+        lingerTimer?.cancel()
+        lingerTimer = worker.timers.schedule(at: worker.eventLoop.now + time, self)
+    }
+
+    /// A back-end that has taken all there was has the lingering's own time for its end.
+    private func armWhenWritten() {
+        guard writer == nil else { return writerProgressed() }
+        channel?.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in allWritten() }
+    }
+
+    func allWritten() {
+        if phase == .lingering { arm(connector.lingerTime) }
     }
 
     private func closeNow() {
@@ -275,7 +259,7 @@ final class WebSocketBackLeg: BackLeg {
     }
 
     /// Tells the exchange the last thing.
-    private func end(_ tell: (Exchange) -> Void) {
+    func end(_ tell: (Exchange) -> Void) {
         if phase == .dialling { phase = .closed }
         guard let exchange else { return }
         self.exchange = nil

@@ -47,8 +47,18 @@ final class WebSocketOpening: ChannelInboundHandler {
         timeout = TimeAmount(dialer.backend.handshakeTimeout)
         let key = WebSocketHandshake.key(random: (worker.random.next(), worker.random.next()))
         handshake = WebSocketClientHandshake(
-            key: key, subprotocols: FieldTokens.elements(exchange.request, "sec-websocket-protocol"))
+            key: key, subprotocols: FieldTokens.elements(exchange.request, "sec-websocket-protocol"),
+            offer: Self.offer(exchange))
         request = handshake.request(exchange.request, client: exchange.client, host: address)
+    }
+
+    /// What a lost session has not written must be readable without those before it: such routes compress nothing there.
+    private static func offer(_ exchange: Exchange) -> WebSocketClientHandshake.Offer {
+        switch exchange.route.config.websocket.compression {
+        case .off: .none
+        case .on: exchange.keepsUnwritten ? .none : .deflate
+        case .passthrough: .passThrough((try? WebSocketHandshake.extensions(exchange.request)) ?? [])
+        }
     }
 
     // MARK: Commands

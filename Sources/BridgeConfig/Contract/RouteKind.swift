@@ -43,6 +43,7 @@ extension Kind where Value == Route {
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, o)
             ReconnectFit.check(route, o)
+            CompressionFit.check(route, o)
             return route
         }
     }

@@ -124,8 +124,7 @@ extension Kind where Value == WebSocketOptions {
             o.read("pingInterval", into: &options.pingInterval, as: .timer(in: DurationText.anyTimer))
             o.read("pongTimeout", into: &options.pongTimeout, as: .timer(in: DurationText.anyTimer))
             o.read("maxMessageBytes", into: &options.maxMessageBytes, as: .messageBytes)
-            var compression = "off"
-            o.read("compression", into: &compression, as: .word(["off"], later: ["on", "passthrough"]))
+            o.read("compression", into: &options.compression, as: .word())
             return options
         }
     }

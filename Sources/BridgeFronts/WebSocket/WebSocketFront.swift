@@ -32,7 +32,10 @@ public enum WebSocketFront: FrontProtocol {
         // A WebSocket back-end chooses by itself.
         let isOurs = request.route.config.backend.protocol != .websocket
         let subprotocol = isOurs ? known.first { offered.contains($0) } : nil
-        WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol).start()
+        let deflate =
+            request.route.config.websocket.compression == .on
+            ? WebSocketDeflateParameters.accept(upgrade.extensions) : nil
+        WebSocketLeg(request, accept: upgrade.accept ?? "", subprotocol: subprotocol, deflate: deflate).start()
     }
 
     private static func hasBody(_ fields: FieldBlock) -> Bool {

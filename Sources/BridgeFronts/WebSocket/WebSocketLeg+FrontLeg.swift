@@ -17,6 +17,7 @@ extension WebSocketLeg: FrontLeg {
         fields.append("connection", "Upgrade")
         fields.append("sec-websocket-accept", accept.utf8)
         if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        if let extensionAnswer { fields.append("sec-websocket-extensions", extensionAnswer.description.utf8) }
         if let head { append(head, to: &fields) }
         stream.openTunnel(fields)
         let options = request.route.config.websocket
@@ -24,9 +25,10 @@ extension WebSocketLeg: FrontLeg {
         // A drain that began while the back-end was dialled found nobody to tell.
         guard !request.worker.isDraining else { return drain() }
         guard let interval = options.pingInterval else { return }
-        let stream = stream
         pinger = WebSocketPinger(
-            request.worker, interval: interval, timeout: options.pongTimeout, canSend: { stream.isWritable },
+            request.worker, interval: interval, timeout: options.pongTimeout,
+            // Who is not listened to must not be found silent.
+            canSend: { [unowned self] in stream.isWritable && !hasUntakenData },
             tell: { [unowned self] in pingerFired($0) })
     }
 
@@ -35,6 +37,7 @@ extension WebSocketLeg: FrontLeg {
         if !head.contains("sec-websocket-protocol"), ReconnectEvents.areOffered(request) {
             fields.append("sec-websocket-protocol", ReconnectEvents.subprotocol.utf8)
         }
+        if head.contains("sec-websocket-extensions") { use(.passThrough) }
         HopByHop.copy(from: head, into: &fields)
     }
 
@@ -51,9 +54,14 @@ extension WebSocketLeg: FrontLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .open || phase == .leaving else { return }
+        let begins = !isInAnswer
         let opcode: WebSocketOpcode = isInAnswer ? .continuation : flags.contains(.text) ? .text : .binary
         isInAnswer = carriage == .messages && !flags.contains(.endsMessage)
-        write(opcode, bytes, fin: !isInAnswer)
+        guard let deflater else {
+            return write(opcode, bytes, fin: !isInAnswer, isMarked: begins && flags.contains(.compressed))
+        }
+        let piece = deflater.deflate(bytes, begins: begins, ends: !isInAnswer)
+        write(opcode, piece.payload, fin: !isInAnswer, isMarked: piece.isMarked)
     }
 
     func finish(_ trailers: FieldBlock?) {
@@ -101,7 +109,7 @@ extension WebSocketLeg: FrontLeg {
 
     func taken() {
         hasUntakenData = false
-        guard untaken > 0 else { return }
+        guard decodeRest(), untaken > 0 else { return }
         stream.consume(untaken)
         untaken = 0
     }

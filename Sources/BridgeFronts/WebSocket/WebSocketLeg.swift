@@ -47,8 +47,15 @@ final class WebSocketLeg {
     var isInAnswer = false
     /// The client was told that its back-end is away.
     var isToldOfLoss = false
+    /// What the client offered for compression and is granted, where the bridge does it.
+    let extensionAnswer: WebSocketExtensionOffer?
+    private(set) var deflater: WebSocketDeflater?
     private var decoder: WebSocketDecoder
+    /// What is in the decoder waits until the back-end's side has taken what was inflated before.
+    private var isPaused = false
     private var message = ByteBuffer()
+    private var gatherer = WebSocketGatherer()
+    private var kind = WebSocketMessageKind.binary
     var exchange: Exchange!
     var phase = Phase.asking
     /// Bytes on the wire that were not let in again yet, and whether the back-end's side will say when.
@@ -60,7 +67,9 @@ final class WebSocketLeg {
     var closeAnswer = WebSocketClose(nil)
     var failure: Failure?
 
-    init(_ request: FrontRequest, accept: String, subprotocol: String?) {
+    typealias Deflate = (parameters: WebSocketDeflateParameters, answer: WebSocketExtensionOffer)
+
+    init(_ request: FrontRequest, accept: String, subprotocol: String?, deflate: Deflate? = nil) {
         self.request = request
         self.accept = accept
         self.subprotocol = subprotocol
@@ -78,6 +87,14 @@ final class WebSocketLeg {
             carriage == .datagrams
             ? min(route.udp.maxDatagramBytes, route.websocket.maxMessageBytes) : route.websocket.maxMessageBytes
         decoder = WebSocketDecoder(role: .server, maxMessageBytes: limit)
+        extensionAnswer = deflate?.answer
+        if let deflate { use(.deflate(deflate.parameters)) }
+    }
+
+    /// Before the first frame.
+    func use(_ compression: WebSocketCompression) {
+        decoder.use(compression)
+        deflater = compression.deflater(.server)
     }
 
     func start() {
@@ -93,10 +110,23 @@ final class WebSocketLeg {
 
     private func decode() {
         do throws(WebSocketViolation) {
-            while phase == .open || phase == .closing, let event = try decoder.next() { received(event) }
+            while phase == .open || phase == .closing, let event = try decoder.next() {
+                received(event)
+                // A little on the wire may be much in memory: the next is made once there is somebody to take it.
+                if decoder.isInflating, hasUntakenData, !exchange.isOver { return isPaused = true }
+            }
+            forwardHeld()
         } catch {
             violated(error)
         }
+    }
+
+    /// - Returns: whether all that has come was decoded.
+    func decodeRest() -> Bool {
+        guard isPaused else { return true }
+        isPaused = false
+        decode()
+        return !isPaused
     }
 
     private func received(_ event: WebSocketEvent) {
@@ -106,7 +136,9 @@ final class WebSocketLeg {
             switch carriage {
             case .stream: forward(bytes, end)
             case .datagrams: collect(bytes, endsMessage)
-            case .messages: forward(bytes, kind == .text ? end.union(.text) : end)
+            case .messages:
+                self.kind = kind
+                if let piece = gatherer.add(bytes, endsMessage: endsMessage) { forward(piece, end.union(kindFlags)) }
             }
         case .ping(let payload):
             // RFC 6455 §5.5.3: of several pings the most recent alone may be answered. A client that does not read
@@ -116,8 +148,21 @@ final class WebSocketLeg {
             // A datagram session ends when no datagram comes, however lively the client's connection is.
             if carriage != .datagrams { exchange.noteActivity() }
         case .close(let code, let reason):
+            forwardHeld()
             clientClosed(WebSocketClose(code, reason))
         }
+    }
+
+    /// Of the message that is under way.
+    private var kindFlags: BodyFlags {
+        var flags: BodyFlags = kind == .text ? .text : []
+        if decoder.isMessageCompressed, !decoder.isInflating { flags.insert(.compressed) }
+        return flags
+    }
+
+    /// The beginning of a message of which no more has come goes on as well.
+    private func forwardHeld() {
+        if let piece = gatherer.takeHeld() { forward(piece, kindFlags) }
     }
 
     /// One message is one datagram.
@@ -163,11 +208,11 @@ final class WebSocketLeg {
 
     // MARK: Sending
 
-    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, fin: Bool = true) {
+    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, fin: Bool = true, isMarked: Bool = false) {
         let worker = request.worker
         worker.scratch.clear()
         WebSocketEncoder.writeHeader(
-            opcode: opcode, fin: fin, payloadLength: payload.readableBytes, into: &worker.scratch)
+            opcode: opcode, fin: fin, isMarked: isMarked, payloadLength: payload.readableBytes, into: &worker.scratch)
         stream.write(worker.scratch)
         stream.write(payload)
     }
@@ -186,7 +231,7 @@ extension WebSocketLeg: HTTPFrontHandler {
         guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         decoder.append(bytes)
-        decode()
+        if !isPaused { decode() }
         // Control frames alone, or no one left to take anything: nobody else would let more in.
         if !hasUntakenData { taken() } else { letInIfOver() }
     }

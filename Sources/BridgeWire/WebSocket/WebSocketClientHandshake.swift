@@ -22,8 +22,27 @@ public struct WebSocketClientHandshake {
         /// The end-to-end fields of the answer, `:status` first, with `sec-websocket-protocol` where one was chosen.
         public var head: FieldBlock
         public var subprotocol: String?
+        /// What was agreed on for compressed messages.
+        public var compression: WebSocketCompression
         /// What came behind the head: the first frames.
         public var rest: ByteBuffer
+    }
+
+    /// What is offered for compression.
+    public enum Offer: Equatable, Sendable {
+        case none
+        /// The bridge's own `permessage-deflate`.
+        case deflate
+        /// The client's own offers, whose answer is the client's too.
+        case passThrough([WebSocketExtensionOffer])
+
+        var elements: [WebSocketExtensionOffer] {
+            switch self {
+            case .none: []
+            case .deflate: [WebSocketDeflateParameters.offer]
+            case .passThrough(let offers): offers.filter { $0.name == WebSocketDeflateParameters.name }
+            }
+        }
     }
 
     private enum Phase { case head, body(HTTPAnswerHead, BoundedBody) }
@@ -35,6 +54,7 @@ public struct WebSocketClientHandshake {
 
     private let key: String
     private let subprotocols: [String]
+    private let offer: Offer
     private var phase = Phase.head
     private var pending = ByteBuffer()
     /// No end of a head begins before this offset.
@@ -43,9 +63,10 @@ public struct WebSocketClientHandshake {
 
     /// - Parameter key: see ``WebSocketHandshake/key(random:)``.
     /// - Parameter subprotocols: what the client offers.
-    public init(key: String, subprotocols: [String]) {
+    public init(key: String, subprotocols: [String], offer: Offer = .none) {
         self.key = key
         self.subprotocols = subprotocols
+        self.offer = offer
     }
 
     // MARK: The request
@@ -54,7 +75,7 @@ public struct WebSocketClientHandshake {
     private static let ownNames: FieldNames = [
         "host", "cookie", "content-length", "expect", "http2-settings", "sec-websocket-key", "sec-websocket-version",
         "sec-websocket-protocol", "sec-websocket-extensions", "sec-websocket-accept",
-        "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
     ]
 
     /// The request of the client as the back-end gets it: path, query and end-to-end fields as they came, Host included.
@@ -73,12 +94,17 @@ public struct WebSocketClientHandshake {
             let offers = subprotocols.joined(separator: ", ")
             HTTPRequestWriter.write("Sec-WebSocket-Protocol".utf8, offers.utf8, into: &buffer)
         }
+        if !offer.elements.isEmpty {
+            let offers = offer.elements.map(\.description).joined(separator: ", ")
+            HTTPRequestWriter.write("Sec-WebSocket-Extensions".utf8, offers.utf8, into: &buffer)
+        }
         var fields = FieldBlock()
         HopByHop.copy(from: request, into: &fields, except: Self.ownNames)
         // RFC 9113 §8.2.3: HTTP/2 may cut Cookie into several fields; HTTP/1.1 wants one.
         let cookies = request.pairs.filter { $0.name == "cookie" }.map(\.value)
         if !cookies.isEmpty { fields.append("cookie", cookies.joined(separator: "; ").utf8) }
-        ForwardedFields.append(to: &fields, request: request, client: client)
+        let isTLS = request.first(":scheme")?.elementsEqual("https".utf8) == true
+        ForwardedClient(client: client, host: authority, isTLS: isTLS).append(to: &fields, keeping: request)
         HTTPRequestWriter.write(fields, into: &buffer)
         buffer.writeStaticString("\r\n")
         return buffer
@@ -145,7 +171,30 @@ public struct WebSocketClientHandshake {
             from: head.fields, into: &fields,
             except: ["sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions", "content-length"])
         if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
-        return Opened(head: fields, subprotocol: subprotocol, rest: pending)
+        let answers = try WebSocketHandshake.extensions(head.fields)
+        let compression = try compression(answers)
+        if compression == .passThrough, let answer = answers.first {
+            fields.append("sec-websocket-extensions", answer.description.utf8)
+        }
+        return Opened(head: fields, subprotocol: subprotocol, compression: compression, rest: pending)
+    }
+
+    /// RFC 6455 §4.1: an extension "that was not present in the client's handshake" fails the connection.
+    private func compression(
+        _ answers: [WebSocketExtensionOffer]
+    ) throws(WebSocketHandshakeError) -> WebSocketCompression {
+        guard let answer = answers.first else { return .none }
+        guard answers.count == 1, offer.elements.contains(where: { $0.name == answer.name }) else {
+            throw WebSocketHandshakeError(
+                httpStatus: 502, reason: "the back-end uses an extension that was not offered")
+        }
+        if case .passThrough = offer { return .passThrough }
+        guard let agreed = WebSocketDeflateParameters(answer: answer) else {
+            throw WebSocketHandshakeError(
+                httpStatus: 502, reason: "the back-end answers permessage-deflate with parameters that were not offered"
+            )
+        }
+        return .deflate(agreed)
     }
 
     private static func refused(_ head: HTTPAnswerHead, _ body: BoundedBody, _ result: BoundedBody.OnBytes) -> OnBytes {

@@ -13,8 +13,8 @@ import NIOCore
 ///    │ violation                 │ violation, close frame
 ///    └────▶ failed               └────▶ failed / closed
 /// ```
-public struct WebSocketDecoder: Sendable {
-    private enum Phase: Sendable {
+public struct WebSocketDecoder {
+    enum Phase {
         case header
         /// In the payload of a data frame.
         case data
@@ -24,22 +24,32 @@ public struct WebSocketDecoder: Sendable {
         case failed(WebSocketViolation)
     }
 
-    private let role: WebSocketRole
-    private let maxMessageBytes: Int
+    /// How much is inflated at a time.
+    static let inflatedStep = 32 * 1024
 
-    private var phase = Phase.header
-    private var pending = ByteBuffer()
+    private let role: WebSocketRole
+    let maxMessageBytes: Int
+
+    var phase = Phase.header
+    var pending = ByteBuffer()
     private var unmasker = WebSocketUnmasker()
     private var reader = WebSocketHeaderReader()
     /// Bytes of the frame's payload that have not been delivered; for a control frame, that have not arrived.
-    private var remaining = 0
-    private var isFrameFinal = false
-    private var control = ByteBuffer()
+    var remaining = 0
+    var isFrameFinal = false
+    var control = ByteBuffer()
     /// The kind of the message that is under way.
-    private var message: WebSocketMessageKind?
-    private var messageBytes = 0
+    var message: WebSocketMessageKind?
+    var messageBytes = 0
     /// At a boundary between messages: one that ends elsewhere is refused.
-    private var text = UTF8Checker()
+    var text = UTF8Checker()
+    /// The bits of a first byte that must be 0.
+    private var reservedBits: UInt8 = 0x70
+    private var inflater: WebSocketInflater?
+    /// The message has RSV1 (RFC 7692 §6).
+    public private(set) var isMessageCompressed = false
+    /// Its tail is in the inflater.
+    var hasTail = false
 
     /// - Parameters:
     ///   - role: what this side is: a server demands masked frames, a client unmasked ones (RFC 6455 §5.1).
@@ -48,6 +58,16 @@ public struct WebSocketDecoder: Sendable {
         self.role = role
         self.maxMessageBytes = max(0, maxMessageBytes)
     }
+
+    /// Takes compressed messages from now on, as was agreed on in the handshake; before the first byte.
+    public mutating func use(_ compression: WebSocketCompression) {
+        inflater = compression.inflater(role)
+        reservedBits = compression == .none ? 0x70 : 0x30
+    }
+
+    /// Whether what was delivered last was inflated: few bytes of the peer may make many more of it, so that a side which
+    /// has not taken it should not ask for the next.
+    public var isInflating: Bool { isMessageCompressed && inflater != nil }
 
     /// Whether a message has begun and not ended.
     public var isInsideMessage: Bool { message != nil }
@@ -84,7 +104,10 @@ public struct WebSocketDecoder: Sendable {
         while true {
             switch phase {
             case .header: guard try readHeader() else { return nil }
-            case .data: return try readData()
+            case .data:
+                guard isMessageCompressed, let inflater else { return try readData() }
+                if let event = try readCompressed(inflater) { return event }
+                guard case .header = phase else { return nil }
             case .control(let opcode): return try readControl(opcode)
             case .closed: return nil
             case .failed(let violation): throw violation
@@ -93,7 +116,7 @@ public struct WebSocketDecoder: Sendable {
     }
 
     /// The first `count` readable bytes. The last ones take the buffer with them, so that it has one owner again.
-    private mutating func take(_ count: Int) -> ByteBuffer {
+    mutating func take(_ count: Int) -> ByteBuffer {
         if count == pending.readableBytes {
             let all = pending
             pending = ByteBuffer()
@@ -127,18 +150,21 @@ extension WebSocketDecoder {
         case .text, .binary:
             message = opcode == .text ? .text : .binary
             messageBytes = 0
+            isMessageCompressed = header.first & 0x40 != 0
             fallthrough
         case .continuation:
+            phase = .data
+            // What is inflated is counted as it is made.
+            guard !isMessageCompressed || inflater == nil else { return true }
             guard length <= maxMessageBytes - messageBytes else { throw .messageTooBig(limit: maxMessageBytes) }
             messageBytes += length
-            phase = .data
         }
         return true
     }
 
     /// Every rule that the first two bytes of a frame can break.
     private func checkedOpcode(_ first: UInt8, _ second: UInt8) throws(WebSocketViolation) -> WebSocketOpcode {
-        guard first & 0x70 == 0 else { throw .reservedBits }
+        guard first & reservedBits == 0 else { throw .reservedBits }
         guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { throw .unknownOpcode(first & 0x0F) }
         switch role {
         case .server: guard second & 0x80 != 0 else { throw .unmaskedFrame }
@@ -146,9 +172,11 @@ extension WebSocketDecoder {
         }
         switch opcode {
         case .close, .ping, .pong:
+            guard first & 0x40 == 0 else { throw .misplacedCompression }
             guard first & 0x80 != 0 else { throw .fragmentedControl }
             guard Int(second & 0x7F) <= WebSocketFrameHeader.maximumControlPayload else { throw .longControl }
         case .continuation:
+            guard first & 0x40 == 0 else { throw .misplacedCompression }
             guard message != nil else { throw .continuationWithoutStart }
         case .text, .binary:
             guard message == nil else { throw .messageInsideMessage }
@@ -160,60 +188,5 @@ extension WebSocketDecoder {
         guard header.payloadLength <= UInt64(Int64.max) else { throw .negativeLength }
         guard header.isLengthMinimal else { throw .longLength }
         return Int(header.payloadLength)
-    }
-}
-
-// MARK: - Payloads
-
-extension WebSocketDecoder {
-    private mutating func readData() throws(WebSocketViolation) -> WebSocketEvent? {
-        guard let kind = message else { preconditionFailure("a data frame without a message") }
-        guard remaining == 0 || pending.readableBytes > 0 else { return nil }
-        let piece = take(min(remaining, pending.readableBytes))
-        remaining -= piece.readableBytes
-        let endsMessage = isFrameFinal && remaining == 0
-        if kind == .text {
-            guard piece.withUnsafeReadableBytes({ text.check($0) }) else { throw .textNotUTF8 }
-            guard !endsMessage || text.isAtBoundary else { throw .textNotUTF8 }
-        }
-        if remaining == 0 { phase = .header }
-        if endsMessage { message = nil }
-        return .data(piece, kind: kind, endsMessage: endsMessage)
-    }
-
-    private mutating func readControl(_ opcode: WebSocketOpcode) throws(WebSocketViolation) -> WebSocketEvent? {
-        var piece = take(min(remaining, pending.readableBytes))
-        remaining -= piece.readableBytes
-        guard remaining == 0 else {
-            control.writeBuffer(&piece)
-            return nil
-        }
-        if control.readableBytes > 0 {
-            control.writeBuffer(&piece)
-            piece = control
-            control = ByteBuffer()
-        }
-        phase = .header
-        switch opcode {
-        case .ping: return .ping(piece)
-        case .pong: return .pong(piece)
-        case .close:
-            let event = try closeEvent(&piece)
-            phase = .closed
-            pending = ByteBuffer()
-            return event
-        case .continuation, .text, .binary:
-            preconditionFailure("opcode \(opcode) is not a control frame's")
-        }
-    }
-
-    /// RFC 6455 §5.5.1: the code, then a reason in UTF-8; both may be missing.
-    private func closeEvent(_ payload: inout ByteBuffer) throws(WebSocketViolation) -> WebSocketEvent {
-        guard payload.readableBytes > 0 else { return .close(code: nil, reason: "") }
-        guard let value = payload.readInteger(as: UInt16.self) else { throw .shortClose }
-        let code = WebSocketCloseCode(rawValue: value)
-        guard code.isAllowedOnTheWire else { throw .badCloseCode(code) }
-        guard payload.withUnsafeReadableBytes({ UTF8Checker.isValid($0) }) else { throw .closeReasonNotUTF8 }
-        return .close(code: code, reason: String(buffer: payload))
     }
 }

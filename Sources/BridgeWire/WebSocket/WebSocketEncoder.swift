@@ -17,24 +17,30 @@ public enum WebSocketEncoder {
     }
 
     /// Appends a header; its payload, already masked where `maskKey` is given, is to follow.
+    ///
+    /// - Parameter isMarked: RSV1, the first frame of a compressed message (RFC 7692 §6).
     public static func writeHeader(
-        opcode: WebSocketOpcode, fin: Bool = true, payloadLength: Int, maskKey: UInt32? = nil,
+        opcode: WebSocketOpcode, fin: Bool = true, isMarked: Bool = false, payloadLength: Int, maskKey: UInt32? = nil,
         into buffer: inout ByteBuffer
     ) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: maximumHeaderLength) { bytes in
             guard let base = bytes.baseAddress else { return 0 }
-            return storeHeader(opcode: opcode, fin: fin, payloadLength: payloadLength, maskKey: maskKey, at: base)
+            let length = storeHeader(
+                opcode: opcode, fin: fin, payloadLength: payloadLength, maskKey: maskKey, at: base)
+            if isMarked { base.storeBytes(of: base.load(as: UInt8.self) | 0x40, as: UInt8.self) }
+            return length
         }
     }
 
     /// Appends a whole frame. The payload is copied.
     public static func writeFrame(
-        opcode: WebSocketOpcode, fin: Bool = true, payload: ByteBuffer, maskKey: UInt32? = nil,
+        opcode: WebSocketOpcode, fin: Bool = true, isMarked: Bool = false, payload: ByteBuffer, maskKey: UInt32? = nil,
         into buffer: inout ByteBuffer
     ) {
         let count = payload.readableBytes
         buffer.reserveCapacity(minimumWritableBytes: maximumHeaderLength + count)
-        writeHeader(opcode: opcode, fin: fin, payloadLength: count, maskKey: maskKey, into: &buffer)
+        writeHeader(
+            opcode: opcode, fin: fin, isMarked: isMarked, payloadLength: count, maskKey: maskKey, into: &buffer)
         payload.withUnsafeReadableBytes { source in
             _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
                 guard let from = source.baseAddress, let to = target.baseAddress else { return 0 }

@@ -94,7 +94,8 @@ extension WebSocketHandshake {
         withUnsafeBytes(of: random) { Base64Encoder.string($0) }
     }
 
-    /// Checks a server's answer to a request with `key` that offered `subprotocols` and no extension (RFC 6455 §4.1).
+    /// Checks a server's answer to a request with `key` that offered `subprotocols` (RFC 6455 §4.1). Extensions are for
+    /// whoever offered some.
     ///
     /// - Returns: the subprotocol that the server chose.
     /// - Throws: ``WebSocketHandshakeError`` whose status is the one that the server sent.
@@ -113,9 +114,6 @@ extension WebSocketHandshake {
         }
         guard FieldTokens.elements(fields, "sec-websocket-accept") == [accept(key: key.utf8)] else {
             throw refusal("the back-end's Sec-WebSocket-Accept does not fit the key")
-        }
-        guard FieldTokens.elements(fields, "sec-websocket-extensions").isEmpty else {
-            throw refusal("the back-end uses an extension that was not offered")
         }
         let chosen = FieldTokens.elements(fields, "sec-websocket-protocol")
         guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {

@@ -48,6 +48,14 @@ extension WebSocketViolation {
     static let closeReasonNotUTF8 = WebSocketViolation(
         closeCode: .invalidPayload, reason: "a close reason is not UTF-8")
 
+    /// RFC 7692 §6: RSV1 is the first frame's of a message alone: "An endpoint MUST NOT set the "Per-Message Compressed" bit
+    /// of control frames and non-first fragments of a data message."
+    static let misplacedCompression = protocolError("RSV1 is set on a control frame or a continuation")
+    /// RFC 7692 §7.2.2 leaves the code open; the data "is not consistent with the type of the message" (RFC 6455 §7.4.1).
+    static let badDeflate = WebSocketViolation(closeCode: .invalidPayload, reason: "a message is not deflate data")
+    static let noMemoryToInflate = WebSocketViolation(
+        closeCode: .internalError, reason: "there is no memory to decompress a message")
+
     static func messageTooBig(limit: Int) -> WebSocketViolation {
         WebSocketViolation(closeCode: .messageTooBig, reason: "a message is larger than maxMessageBytes (\(limit))")
     }

@@ -62,7 +62,8 @@ class Refused(Exception):
 
 
 class WebSocket:
-    def __init__(self, address, path, tls=None, origin=None, subprotocols=(), headers=(), **options):
+    def __init__(self, address, path, tls=None, origin=None, subprotocols=(), headers=(), extensions=None,
+                 **options):
         self.http = Http1(address, tls, **options)
         key = base64.b64encode(os.urandom(16)).decode()
         fields = [("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-key", key),
@@ -71,6 +72,8 @@ class WebSocket:
             fields.append(("origin", origin))
         if subprotocols:
             fields.append(("sec-websocket-protocol", ", ".join(subprotocols)))
+        if extensions is not None:
+            fields.append(("sec-websocket-extensions", extensions))
         try:
             self.http.send_head("GET", path, [*fields, *headers])
             self.reply = self.http.read_reply()
@@ -84,7 +87,8 @@ class WebSocket:
         assert self.reply.header("sec-websocket-accept") == accept.decode()
         assert self.reply.header("upgrade").lower() == "websocket"
         assert self.reply.header("connection").lower() == "upgrade"
-        assert self.reply.header("sec-websocket-extensions") is None, "an extension that nobody offered"
+        if extensions is None:
+            assert self.reply.header("sec-websocket-extensions") is None, "an extension that nobody offered"
         self.wire = self.http.wire
         self._buffer = bytearray(self.http.take())
 
