@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from support.browser import Browser
 from support.faults import Place
 from support.processes import Child
 from support.waiting import DEADLINE, wait_until
@@ -65,6 +66,8 @@ def bridge(start_bridge, make_config, site):
     quick = {"initial": "20ms", "max": "200ms"}
     return start_bridge(make_config([
         route("/ws/chat/resumed", reconnect={"mode": "resume", "backoff": quick}),
+        {**route("/ws/chat/tabs", reconnect={"mode": "resume", "backoff": quick}), "websocket": {"compression": "on"}},
+        {"match": {"protocol": "http"}, "backend": f"http://127.0.0.1:{site.place.port}"},
         route("/ws/chat/told", reconnect={"mode": "notify", "backoff": quick}),
         route("/ws/"),
     ]))
@@ -182,6 +185,46 @@ def test_a_site_that_is_started_again_is_survived(tab, cookies, site, how):
                 assert (await receive(ada))["message"] == f"grace: back again {round}"
 
     run(talk())
+
+
+@pytest.fixture(scope="module")
+def browser(program, tmp_path_factory, logs):
+    browser = Browser(program("chromium"), program("chromedriver"), tmp_path_factory.mktemp("profile"),
+                      logs / "chromedriver-chat.log")
+    yield browser
+    browser.close()
+
+
+@pytest.mark.browser
+def test_two_tabs_of_a_browser_talk_over_a_restart_of_their_site(browser, bridge, site):
+    """Page, cookie and WebSocket come from one origin, the bridge's; the messages are compressed."""
+    _, host, port = bridge.listeners["tls"]
+    browser.open(f"https://{host}:{port}/login/?name=ada")
+    tabs = [browser.driver.current_window_handle]
+    browser.driver.switch_to.new_window("tab")
+    tabs.append(browser.driver.current_window_handle)
+
+    def in_tab(tab, text, message=None):
+        browser.driver.switch_to.window(tab)
+        if message:
+            browser.driver.execute_script("say(arguments[0])", message)
+        browser.wait_text("#log", text)
+
+    for tab in tabs:
+        browser.driver.switch_to.window(tab)
+        browser.open(f"https://{host}:{port}/room/tabs/")
+        browser.wait_text("#state", "open permessage-deflate")
+        in_tab(tab, f"hello ada https://{host}:{port}")
+    in_tab(tabs[0], "ada: grüße", "grüße")
+    in_tab(tabs[1], "ada: grüße")
+    site.stop(signal.SIGKILL)
+    site.start()
+    for tab in tabs:
+        browser.driver.switch_to.window(tab)
+        wait_until("the second greeting", lambda: browser.text("#log").count("hello ada") == 2)
+        assert browser.text("#state").startswith("open")
+    in_tab(tabs[1], "ada: " + "back " * 99, "back " * 100)
+    in_tab(tabs[0], "ada: " + "back " * 99)
 
 
 def test_a_client_that_asks_is_told_of_the_restart(tab, cookies, site):

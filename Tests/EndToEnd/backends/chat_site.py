@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Usage: daphne -e tcp:PORT:interface=127.0.0.1 chat_site:application
 
-`/login/` sets a session cookie; `ws/chat/<room>/` is a chat room for those that have one: a JSON text message
+`/login/` sets a session cookie, `/room/` is a page that talks; `ws/chat/<room>/` is a chat room for those that have one: a JSON text message
 {"message": …} goes to all in the room. On connecting it says what it saw of the request.
 """
 
@@ -19,7 +19,7 @@ from django.http import HttpResponse
 from django.urls import path, re_path
 
 settings.configure(
-    SECRET_KEY="for tests alone", ALLOWED_HOSTS=["chat.example"], ROOT_URLCONF=__name__,
+    SECRET_KEY="for tests alone", ALLOWED_HOSTS=["chat.example", "127.0.0.1"], ROOT_URLCONF=__name__,
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
     SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
     CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}})
@@ -31,7 +31,21 @@ def login(request):
     return HttpResponse("welcome")
 
 
-urlpatterns = [path("login/", login)]
+PAGE = """<!doctype html><title>chat</title><p id="state">connecting</p><input id="text"><pre id="log"></pre><script>
+const socket = new WebSocket(`wss://${location.host}/ws/chat/ROOM/`);
+const show = (text) => { document.querySelector("#log").textContent += text + "\\n"; };
+socket.onopen = () => { document.querySelector("#state").textContent = "open " + socket.extensions; };
+socket.onclose = (event) => { document.querySelector("#state").textContent = "closed " + event.code; };
+socket.onmessage = ({ data }) => { const seen = JSON.parse(data); show(seen.message ?? `hello ${seen.hello} ${seen.origin}`); };
+const say = (message) => socket.send(JSON.stringify({ message }));
+</script>"""
+
+
+def page(request, room):
+    return HttpResponse(PAGE.replace("ROOM", room))
+
+
+urlpatterns = [path("login/", login), path("room/<slug:room>/", page)]
 
 
 class ChatConsumer(AsyncWebsocketConsumer):
