@@ -32,7 +32,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Codecs and values: no I/O.
-        .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", nio]),
+        .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", "BridgeSockets", nio]),
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
         .target(name: "BridgeSockets", dependencies: [nio]),
         .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", "BridgeSockets", nio]),

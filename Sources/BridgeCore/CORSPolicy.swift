@@ -27,13 +27,13 @@ public struct CORSPolicy: Sendable {
     }
 
     /// The request's origin, if the policy lets it in.
-    public func allowedOrigin(_ fields: FieldBlock) -> ArraySlice<UInt8>? {
+    public func allowedOrigin(_ fields: FieldBlock) -> FieldValue? {
         guard let origin = fields.first("origin") else { return nil }
         return allowsAll || origins.contains { $0.elementsEqual(origin) } ? origin : nil
     }
 
     /// The answer to a preflight from an origin that is let in: 204 and what is allowed.
-    public func preflight(_ head: RequestHead, origin: ArraySlice<UInt8>, methods: some Collection<UInt8>) -> FieldBlock
+    public func preflight(_ head: RequestHead, origin: FieldValue, methods: some Collection<UInt8>) -> FieldBlock
     {
         var fields = FieldBlock()
         fields.append(":status", "204")
@@ -63,7 +63,7 @@ public struct CORSPolicy: Sendable {
     /// Adds to an actual response, errors included, what lets the page read it.
     ///
     /// - Parameter exposing: names of fields that the response carries, beside gRPC's own.
-    public func decorate(_ response: inout FieldBlock, origin: ArraySlice<UInt8>, exposing: [UInt8]) {
+    public func decorate(_ response: inout FieldBlock, origin: FieldValue, exposing: [UInt8]) {
         response.append("access-control-allow-origin", origin)
         if allowCredentials { response.append("access-control-allow-credentials", "true") }
         response.append("access-control-expose-headers", Self.statusFields + exposing)
@@ -73,7 +73,7 @@ public struct CORSPolicy: Sendable {
     /// The same for plain HTTP.
     ///
     /// - Parameter exposingOnly: names of the fields that a page may read.
-    public func decorate(_ response: inout FieldBlock, origin: ArraySlice<UInt8>, exposingOnly: [UInt8]) {
+    public func decorate(_ response: inout FieldBlock, origin: FieldValue, exposingOnly: [UInt8]) {
         response.append("access-control-allow-origin", origin)
         if allowCredentials { response.append("access-control-allow-credentials", "true") }
         if !exposingOnly.isEmpty { response.append("access-control-expose-headers", exposingOnly) }

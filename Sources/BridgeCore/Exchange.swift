@@ -22,7 +22,8 @@ public final class Exchange {
     public private(set) var deadline: NIODeadline?
 
     var state = ExchangeState()
-    var front: (any FrontLeg)?
+    /// Told of what happens; to be set before ``open(deadline:idle:)``.
+    public var front: (any FrontLeg)?
     var back: (any BackLeg)?
     private var held = HeldBytes()
     private var heldTrailers: FieldBlock?
@@ -41,6 +42,8 @@ public final class Exchange {
     public private(set) var firstHead: FieldBlock?
 
     private var deadlineTimer: WheelTimer?
+    /// Set where the exchange waits in its route's ``IdleWatch``; later it has a timer.
+    var idleLink: IdleLink?
     private var idleTimer: WheelTimer?
     private var idleAfter: TimeAmount?
     private var lastActivity: NIODeadline
@@ -51,7 +54,7 @@ public final class Exchange {
     public private(set) var failure: Failure?
 
     public init(
-        front: any FrontLeg, request: FieldBlock, client: String, connection: ConnectionInfo? = nil,
+        front: (any FrontLeg)? = nil, request: FieldBlock, client: String, connection: ConnectionInfo? = nil,
         route: WorkerRoute, worker: Worker
     ) {
         self.connection = connection
@@ -82,15 +85,19 @@ public final class Exchange {
     // MARK: Commands of the front leg
 
     /// Starts: arms the timers and reaches for the back-end.
-    public func open(deadline: NIODeadline?, idle: Duration?) {
+    public func open(deadline: NIODeadline?, idle: TimeAmount?) {
         state.opened()
         self.deadline = deadline
         if let deadline {
             deadlineTimer = worker.timers.schedule(at: deadline, self)
         }
         if let idle {
-            idleAfter = TimeAmount(idle)
-            idleTimer = worker.timers.schedule(at: worker.now + TimeAmount(idle), self)
+            idleAfter = idle
+            if let watch = route.watch(after: idle) {
+                watch.add(self)
+            } else {
+                idleTimer = worker.timers.schedule(at: worker.now + idle, self)
+            }
         }
         if let options = route.config.reconnect { reconnection = Reconnection(options, self) }
         dial()
@@ -248,7 +255,7 @@ public final class Exchange {
 
     private func close(_ end: BackEnd) {
         deadlineTimer?.cancel()
-        idleTimer?.cancel()
+        if let idleLink { idleLink.watch.remove(self) } else { idleTimer?.cancel() }
         reconnection?.close()
         _ = held.removeAll()
         let back = back
@@ -269,15 +276,18 @@ public final class Exchange {
 
 extension Exchange: WheelTimerTarget {
     public func timerFired(_ timer: WheelTimer) {
-        guard let idleAfter, timer === idleTimer else {
-            let key = front?.deadlineKey ?? ""
-            let reason = "the call's deadline has passed (\(key))"
-            fail(
-                Failure(
-                    .deadlineExceeded, .bridge, .body, reason, address: back?.address,
-                    timeout: Failure.Timeout(rawValue: key)))
-            return
-        }
+        guard timer !== idleTimer else { return lookForSilence() }
+        let key = front?.deadlineKey ?? ""
+        let reason = "the call's deadline has passed (\(key))"
+        fail(
+            Failure(
+                .deadlineExceeded, .bridge, .body, reason, address: back?.address,
+                timeout: Failure.Timeout(rawValue: key)))
+    }
+
+    /// The time is over in which not a byte went through, unless one did.
+    func lookForSilence() {
+        guard let idleAfter else { return }
         guard worker.now - lastActivity < idleAfter else {
             let seconds = Double(idleAfter.nanoseconds) / 1e9
             let key: Failure.Timeout = route.config.backend.protocol == .udp ? .udpIdle : .idle

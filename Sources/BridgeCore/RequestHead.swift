@@ -15,9 +15,9 @@ public final class RequestHead: Sendable {
     public let method: Method
     public let fields: FieldBlock
     /// The path as it came, percent-encoding included, without the query.
-    public let path: ArraySlice<UInt8>
+    public let path: FieldValue
     /// Without the question mark.
-    public let query: ArraySlice<UInt8>?
+    public let query: FieldValue?
     public let connection: ConnectionInfo
     /// HTTP/1.0, of ``Version/http1``.
     public let isHTTP10: Bool
@@ -28,8 +28,8 @@ public final class RequestHead: Sendable {
         self.isHTTP10 = isHTTP10
         self.fields = fields
         self.connection = connection
-        method = Self.method(fields.first(":method") ?? [])
-        let target = fields.first(":path") ?? []
+        method = Self.method(fields.first(":method") ?? FieldValue())
+        let target = fields.first(":path") ?? FieldValue()
         if let mark = target.firstIndex(of: UInt8(ascii: "?")) {
             path = target[..<mark]
             query = target[(mark + 1)...]
@@ -49,7 +49,7 @@ public final class RequestHead: Sendable {
         return String(authority[..<colon])
     }
 
-    private static func method(_ bytes: ArraySlice<UInt8>) -> Method {
+    private static func method(_ bytes: FieldValue) -> Method {
         bytes.withUnsafeBytes { bytes in
             if FieldBytes.areEqual(bytes, "POST") { return .post }
             if FieldBytes.areEqual(bytes, "GET") { return .get }

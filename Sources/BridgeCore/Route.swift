@@ -24,6 +24,10 @@ public final class WorkerRoute {
     public let cors: CORSPolicy?
     public let isBrief: Bool
     public let isBackTLS: Bool
+    /// How long a call or session may be silent, and a session of datagrams: converted once, not for each.
+    public let idle: TimeAmount?
+    public let datagramIdle: TimeAmount?
+    private var idleWatch: IdleWatch?
 
     /// The worker's, of this route.
     public let counters: RouteCounters
@@ -35,9 +39,18 @@ public final class WorkerRoute {
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
         isBackTLS = config.backend.tls != nil
+        idle = config.timeouts.idle.map { TimeAmount($0) }
+        datagramIdle = config.udp.idle.map { TimeAmount($0) }
     }
 
     public var name: String { config.name }
+
+    /// Where to wait for a call or session to have been silent for so long; nil if most of this route wait for longer or
+    /// shorter.
+    func watch(after: TimeAmount) -> IdleWatch? {
+        if idleWatch == nil { idleWatch = IdleWatch(after: after) }
+        return idleWatch?.after == after ? idleWatch : nil
+    }
 }
 
 /// The routes of one listener, in the order of the file.

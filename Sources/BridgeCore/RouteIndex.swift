@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
+import BridgeWire
 
 /// Leads from a request's host and path to the few routes that may match it, so that a look-up costs the same with ten
 /// routes and with ten thousand. It answers with numbers; whether a route does match is its matcher's to say, so two
@@ -28,10 +29,10 @@ struct RouteIndex {
         }
 
         /// Calls `visit` with the numbers, ascending, of each group that the path leads to.
-        func forEachGroup(_ path: ArraySlice<UInt8>, _ visit: ([Int]) -> Void) {
+        func forEachGroup(_ path: FieldValue, _ visit: ([Int]) -> Void) {
             if !rest.isEmpty { visit(rest) }
             guard !exact.isEmpty || !prefixLengths.isEmpty else { return }
-            path.withUnsafeBufferPointer { bytes in
+            path.withUnsafeBytes { bytes in
                 var hash = Hash()
                 var taken = 0
                 for length in prefixLengths where length <= bytes.count {

@@ -15,7 +15,7 @@ import NIOCore
 /// writability means what it always means. Belongs to the channel's event loop.
 public final class SocketWriter {
     private let channel: any Channel
-    /// Where what the socket does not take is handed over, if not at the end of the pipeline.
+    /// Where the rest goes that the socket does not take: past the handlers behind this one, which have seen it.
     private let context: ChannelHandlerContext?
     private let descriptor: CInt
     /// Writes that the channel has and has not done.
@@ -35,12 +35,21 @@ public final class SocketWriter {
     }
 
     /// Sends `bytes`, or hands them to the channel for ``flush()``. Fires no event but that the channel is full.
-    public func send(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0 else { return }
-        let sent =
-            canSend ? bytes.withUnsafeReadableBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags) } : 0
-        guard sent < bytes.readableBytes else { return }
-        enqueue(bytes, after: sent)
+    ///
+    /// - Parameter promise: succeeds when the last byte is the system's, perhaps before this returns.
+    public func send(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
+        let sent = canSend ? sendNow(bytes) : 0
+        guard sent < bytes.readableBytes || !canSend else {
+            promise?.succeed()
+            return
+        }
+        guard bytes.readableBytes > 0 || promise != nil else { return }
+        enqueue(bytes, after: sent, promise)
+    }
+
+    private func sendNow(_ bytes: ByteBuffer) -> Int {
+        guard bytes.readableBytes > 0 else { return 0 }
+        return bytes.withUnsafeReadableBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags) }
     }
 
     /// Sends all three, one behind the other; any of them may be empty.
@@ -56,7 +65,7 @@ public final class SocketWriter {
     public func flush() {
         guard needsFlush else { return }
         needsFlush = false
-        channel.flush()
+        if let context { context.flush() } else { channel.flush() }
     }
 
     /// - Parameter sent: how many bytes of this piece and of those behind it went.
@@ -93,13 +102,14 @@ public final class SocketWriter {
     }
 
     /// - Parameter sent: how many bytes went, negative for none; the channel meets the same error and tells of it.
-    private func enqueue(_ bytes: ByteBuffer, after sent: Int) {
+    private func enqueue(_ bytes: ByteBuffer, after sent: Int, _ promise: EventLoopPromise<Void>? = nil) {
         var rest = bytes
         rest.moveReaderIndex(forwardBy: max(0, sent))
         inChannel += 1
         needsFlush = true
-        let written = context?.write(NIOAny(rest)) ?? channel.write(rest)
-        written.assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
+        let written = promise ?? channel.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [self] _ in inChannel -= 1 }
+        if let context { context.write(NIOAny(rest), promise: written) } else { channel.write(rest, promise: written) }
     }
 }
 

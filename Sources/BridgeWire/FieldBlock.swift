@@ -4,13 +4,18 @@
 /// Header or trailer fields in the order in which they came, names in lower case
 /// (RFC 9113 §8.2: "Field names MUST be converted to lowercase when constructing an HTTP/2 message").
 ///
-/// All of it lies in one array, so that a block costs one allocation however many fields it has, and is passed on with
-/// one count of references. Pseudo-header fields (`:path`) are fields like any other here; values are kept byte for byte.
-public struct FieldBlock: Sendable {
+/// All of it lies in one piece of memory, so that a block costs one allocation however many fields it has, and is passed
+/// on with one count of references. Pseudo-header fields (`:path`) are fields like any other here; values are kept byte for
+/// byte.
+///
+/// Safety: memory that two blocks share is never written to.
+public struct FieldBlock: @unchecked Sendable {
     /// The fields one after the other: the lengths of name and value, then both. What is beyond ``used`` means nothing.
-    @usableFromInline var storage: [UInt8] = []
+    @usableFromInline var storage: FieldStorage?
     @usableFromInline var used = 0
     @usableFromInline var fieldCount = 0
+    /// Bit n: there may be a name of n bytes, see ``FieldNames/bit(_:)``. Most names that are asked for are not there.
+    @usableFromInline var lengths: UInt64 = 0
 
     /// Before each field: two lengths of 32 bits, in the machine's order.
     @inlinable
@@ -46,21 +51,32 @@ public struct FieldBlock: Sendable {
     @inlinable
     public mutating func reserveCapacity(fields: Int, bytes: Int) {
         let room = Self.lengthBytes * fields + bytes
-        if room > storage.count { grow(to: room) }
+        if room > capacity { grow(to: room) }
     }
 
+    @inlinable
+    var capacity: Int { storage?.header ?? 0 }
+
+    /// Takes memory of its own, where others share it or there is not enough.
     @usableFromInline
     mutating func grow(to room: Int) {
-        let room = max(room, Self.minimumRoom)
-        let (old, used) = (storage, used)
-        storage = [UInt8](unsafeUninitializedCapacity: room) { bytes, count in
-            if used > 0 {
-                old.withUnsafeBytes {
-                    UnsafeMutableRawBufferPointer(bytes).copyMemory(from: .init(rebasing: $0[..<used]))
-                }
-            }
-            count = room
+        let larger = FieldStorage.make(max(room, Self.minimumRoom))
+        if let storage, used > 0 { larger.bytes.copyMemory(from: storage.bytes, byteCount: used) }
+        storage = larger
+    }
+
+    /// Where `count` more bytes go, in memory that nobody else holds.
+    @inlinable
+    mutating func room(for count: Int) -> UnsafeMutableRawPointer {
+        let end = used + count
+        if end > capacity {
+            grow(to: max(end, 2 * capacity))
+        } else if !isKnownUniquelyReferenced(&storage) {
+            grow(to: capacity)
         }
+        let start = storage.unsafelyUnwrapped.bytes + used
+        used = end
+        return start
     }
 }
 
@@ -123,13 +139,13 @@ extension FieldBlock {
     }
 
     /// Appends the fields that lie between two places of another block, as they are.
-    mutating func append(run: UnsafeRawBufferPointer, fields count: Int) {
+    ///
+    /// - Parameter lengths: that block's.
+    mutating func append(run: UnsafeRawBufferPointer, fields count: Int, lengths: UInt64) {
         guard count > 0, let base = run.baseAddress else { return }
-        let end = used + run.count
-        if end > storage.count { grow(to: max(end, 2 * storage.count)) }
-        storage.withUnsafeMutableBytes { ($0.baseAddress! + used).copyMemory(from: base, byteCount: run.count) }
-        used = end
+        room(for: run.count).copyMemory(from: base, byteCount: run.count)
         fieldCount += count
+        self.lengths |= lengths
     }
 
     /// Makes room for a field, which `write` fills.
@@ -138,16 +154,12 @@ extension FieldBlock {
         _ nameLength: Int, _ valueLength: Int,
         _ write: (_ name: UnsafeMutableRawPointer, _ value: UnsafeMutableRawPointer) -> Void
     ) {
-        let end = used + Self.lengthBytes + nameLength + valueLength
-        if end > storage.count { grow(to: max(end, 2 * storage.count)) }
-        storage.withUnsafeMutableBytes { all in
-            let start = all.baseAddress! + used
-            start.storeBytes(of: UInt32(nameLength), as: UInt32.self)
-            start.storeBytes(of: UInt32(valueLength), toByteOffset: 4, as: UInt32.self)
-            write(start + Self.lengthBytes, start + Self.lengthBytes + nameLength)
-        }
-        used = end
+        let start = room(for: Self.lengthBytes + nameLength + valueLength)
+        start.storeBytes(of: UInt32(nameLength), as: UInt32.self)
+        start.storeBytes(of: UInt32(valueLength), toByteOffset: 4, as: UInt32.self)
+        write(start + Self.lengthBytes, start + Self.lengthBytes + nameLength)
         fieldCount += 1
+        lengths |= FieldNames.bit(nameLength)
     }
 }
 
@@ -162,6 +174,13 @@ extension FieldBlock {
         @usableFromInline let end: Int
 
         @inlinable
+        init(name: Int, value: Int, end: Int) {
+            self.name = name
+            self.value = value
+            self.end = end
+        }
+
+        @inlinable
         init(in all: UnsafeRawBufferPointer, at start: Int) {
             name = start + FieldBlock.lengthBytes
             value = name + Int(all.loadUnaligned(fromByteOffset: start, as: UInt32.self))
@@ -169,12 +188,19 @@ extension FieldBlock {
         }
     }
 
+    /// Calls `body` with all that is used.
+    @inlinable
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(start: storage?.bytes, count: used))
+    }
+
     /// Calls `body` with each field's name and value. The pointers are valid during the call alone.
     @inlinable
     public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void)
         rethrows
     {
-        try storage.withUnsafeBytes { all in
+        try withUnsafeBytes { all in
             var start = 0
             while start < used {
                 let place = Place(in: all, at: start)
@@ -190,7 +216,7 @@ extension FieldBlock {
     func forEachRun(
         _ kept: (_ name: UnsafeRawBufferPointer) -> Bool, body: (_ run: UnsafeRawBufferPointer, _ fields: Int) -> Void
     ) {
-        storage.withUnsafeBytes { all in
+        withUnsafeBytes { all in
             var (start, run, count) = (0, 0, 0)
             while start < used {
                 let place = Place(in: all, at: start)
@@ -210,15 +236,22 @@ extension FieldBlock {
     @inlinable
     func place(of name: StaticString) -> Place? {
         let length = name.utf8CodeUnitCount
-        return storage.withUnsafeBytes { all in
+        guard lengths & FieldNames.bit(length) != 0 else { return nil }
+        return withUnsafeBytes { all in
+            guard let base = all.baseAddress else { return nil }
             var start = 0
             while start < used {
-                let place = Place(in: all, at: start)
-                if place.value - place.name == length {
-                    let found = (all.baseAddress! + place.name).assumingMemoryBound(to: UInt8.self)
-                    if FieldBytes.areEqual(found, name.utf8Start, length) { return place }
+                let nameLength = Int((base + start).loadUnaligned(as: UInt32.self))
+                let valueLength = Int((base + start).loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+                let found = start &+ Self.lengthBytes
+                if nameLength == length,
+                    FieldBytes.areEqual(
+                        (base + found).assumingMemoryBound(to: UInt8.self), name.utf8Start, length)
+                {
+                    let value = found &+ nameLength
+                    return Place(name: found, value: value, end: value &+ valueLength)
                 }
-                start = place.end
+                start = found &+ nameLength &+ valueLength
             }
             return nil
         }
@@ -226,14 +259,23 @@ extension FieldBlock {
 
     /// The value of the first field with this name, which must be in lower case.
     @inlinable
-    public func first(_ name: StaticString) -> ArraySlice<UInt8>? {
-        place(of: name).map { storage[$0.value..<$0.end] }
+    public func first(_ name: StaticString) -> FieldValue? {
+        guard let place = place(of: name), let storage else { return nil }
+        return FieldValue(storage: storage, startIndex: place.value, endIndex: place.end)
+    }
+
+    /// Calls `body` with the value of the first field with this name, which must be in lower case; the pointer is valid
+    /// during the call alone.
+    @inlinable
+    public func withFirst<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        guard let place = place(of: name) else { return nil }
+        return withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[place.value..<place.end])) }
     }
 
     /// The value of the first field with this name as text, bytes that are not UTF-8 replaced.
     @inlinable
     public func string(_ name: StaticString) -> String? {
-        first(name).map { String(decoding: $0, as: UTF8.self) }
+        withFirst(name) { String(decoding: $0, as: UTF8.self) }
     }
 
     @inlinable
@@ -252,7 +294,7 @@ extension FieldBlock {
         _ visit: (Int, UnsafeMutableBufferPointer<UInt8>, UnsafeMutableBufferPointer<UInt8>) -> Void,
         then body: () throws -> Result
     ) rethrows -> Result {
-        try storage.withUnsafeBytes { all in
+        try withUnsafeBytes { all in
             var start = 0
             for index in 0..<count {
                 let place = Place(in: all, at: start)
@@ -269,7 +311,7 @@ extension FieldBlock {
 
 extension FieldBlock: Equatable {
     public static func == (left: FieldBlock, right: FieldBlock) -> Bool {
-        left.storage[..<left.used] == right.storage[..<right.used]
+        left.withUnsafeBytes { left in right.withUnsafeBytes { left.elementsEqual($0) } }
     }
 }
 

@@ -3,19 +3,26 @@
 
 /// Comparisons of raw bytes with names known at compile time.
 public enum FieldBytes {
-    /// Eight bytes a step.
+    /// How many of the first `count` bytes are equal, counted in words of eight bytes.
     @inlinable
-    static func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    static func commonWords(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Int {
         let (left, right) = (UnsafeRawPointer(left), UnsafeRawPointer(right))
         var index = 0
         while index &+ 8 <= count {
             let one = left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            guard one == right.loadUnaligned(fromByteOffset: index, as: UInt64.self) else { return false }
+            guard one == right.loadUnaligned(fromByteOffset: index, as: UInt64.self) else { break }
             index &+= 8
         }
+        return index
+    }
+
+    /// Eight bytes a step.
+    @inlinable
+    static func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        var index = commonWords(left, right, count)
+        guard count &- index < 8 else { return false }
         while index < count {
-            let one = left.load(fromByteOffset: index, as: UInt8.self)
-            guard one == right.load(fromByteOffset: index, as: UInt8.self) else { return false }
+            guard left[index] == right[index] else { return false }
             index &+= 1
         }
         return true

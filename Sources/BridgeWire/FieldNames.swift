@@ -5,7 +5,7 @@
 public struct FieldNames: Sendable, ExpressibleByArrayLiteral {
     private let names: [StaticString]
     /// Bit n: there is a name of n bytes. Names of 63 bytes and more share the last bit.
-    private let lengths: UInt64
+    let lengths: UInt64
 
     public init(arrayLiteral names: StaticString...) { self.init(names) }
 
@@ -17,7 +17,9 @@ public struct FieldNames: Sendable, ExpressibleByArrayLiteral {
     /// These names and further ones.
     public func adding(_ more: StaticString...) -> FieldNames { FieldNames(names + more) }
 
-    private static func bit(_ length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
+    @inlinable
+    @inline(__always)
+    static func bit(_ length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
     /// `name` must be in lower case.
     public func contains(_ name: UnsafeRawBufferPointer) -> Bool {

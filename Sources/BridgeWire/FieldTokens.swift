@@ -45,7 +45,12 @@ public enum FieldTokens {
         let count = prefix.utf8CodeUnitCount
         guard bytes.count >= count, let base = bytes.baseAddress else { return count == 0 }
         let start = base.assumingMemoryBound(to: UInt8.self)
-        for index in 0..<count where lowercased(start[index]) != prefix.utf8Start[index] { return false }
+        // Nearly everybody writes in lower case: eight bytes a step until there is a difference.
+        var index = FieldBytes.commonWords(start, prefix.utf8Start, count)
+        while index < count {
+            guard lowercased(start[index]) == prefix.utf8Start[index] else { return false }
+            index &+= 1
+        }
         return true
     }
 

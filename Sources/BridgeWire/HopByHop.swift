@@ -4,7 +4,6 @@
 /// Which fields an intermediary keeps to itself (RFC 9110 §7.6.1, RFC 9113 §8.2.2).
 public enum HopByHop {
     /// Whether a field is for the next hop alone, whatever `Connection` says. `name` must be in lower case.
-    @inlinable
     public static func isHopByHop(_ name: UnsafeRawBufferPointer) -> Bool {
         switch name.count {
         case 2: FieldBytes.areEqual(name, "te")
@@ -31,7 +30,7 @@ public enum HopByHop {
             guard isEndToEnd(name, except: names) else { return false }
             return named.isEmpty || !named.contains(String(decoding: name, as: UTF8.self))
         } body: {
-            target.append(run: $0, fields: $1)
+            target.append(run: $0, fields: $1, lengths: source.lengths)
         }
     }
 

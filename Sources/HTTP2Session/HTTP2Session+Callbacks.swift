@@ -79,9 +79,11 @@ extension HTTP2Session {
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
             Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
-                guard let stream = session.stream(id) else { return }
-                if code == NGHTTP2_REFUSED_STREAM.rawValue { stream.wasNotSent = true }
-                session.close(stream, HTTP2ErrorCode(rawValue: code))
+                session.withStream(id) { stream in
+                    guard let stream else { return }
+                    if code == NGHTTP2_REFUSED_STREAM.rawValue { stream.wasNotSent = true }
+                    session.close(stream, HTTP2ErrorCode(rawValue: code))
+                }
             }
             return 0
         }
@@ -137,12 +139,14 @@ extension HTTP2Session {
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
         // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
         nghttp2_session_consume_connection(session, count)
-        guard let stream = stream(id), let delegate = stream.delegate else {
-            nghttp2_session_consume_stream(session, id, count)
-            return
+        withStream(id) { stream in
+            guard let delegate = stream?.delegate else {
+                nghttp2_session_consume_stream(session, id, count)
+                return
+            }
+            let offset = UnsafeRawPointer(data) - inputBase!
+            delegate.http2Body(input.getSlice(at: input.readerIndex + offset, length: count)!)
         }
-        let offset = UnsafeRawPointer(data) - inputBase!
-        delegate.http2Body(input.getSlice(at: input.readerIndex + offset, length: count)!)
     }
 
     private func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
@@ -150,11 +154,12 @@ extension HTTP2Session {
         let header = frame.pointee.hd
         switch nghttp2_frame_type(UInt32(header.type)) {
         case NGHTTP2_HEADERS:
-            fieldsReceived(header)
+            withStream(header.stream_id) { if let stream = $0 { fieldsReceived(stream, header.flags) } }
         case NGHTTP2_DATA:
-            if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let stream = stream(header.stream_id) {
-                stream.peerEnded = true
-                stream.delegate?.http2Ended()
+            guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { break }
+            withStream(header.stream_id) { stream in
+                stream?.peerEnded = true
+                stream?.delegate?.http2Ended()
             }
         case NGHTTP2_SETTINGS where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0:
             delegate?.http2Settings()
@@ -169,9 +174,8 @@ extension HTTP2Session {
         }
     }
 
-    private func fieldsReceived(_ header: nghttp2_frame_hd) {
-        guard let stream = stream(header.stream_id) else { return }
-        let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+    private func fieldsReceived(_ stream: HTTP2Stream, _ flags: UInt8) {
+        let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         let isTooLarge = fieldsAreTooLarge
         var fields = FieldBlock()
         swap(&fields, &self.fields)
@@ -186,7 +190,7 @@ extension HTTP2Session {
         case .back where stream.sawHead:
             stream.delegate?.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
         case .back:
-            let isInformational = fields.first(":status")?.first == UInt8(ascii: "1")
+            let isInformational = fields.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
             stream.sawHead = !isInformational
             stream.delegate?.http2Fields(fields, kind: isInformational ? .informational : .head, isTooLarge: isTooLarge)
         }
@@ -198,20 +202,24 @@ extension HTTP2Session {
     /// RFC 9113 §8.1: a server that has answered before the request ended resets with NO_ERROR "after sending a
     /// complete response".
     private func endSent(_ header: nghttp2_frame_hd) {
-        guard let stream = stream(header.stream_id) else { return }
-        stream.hasSentEnd = true
-        if role == .front, !stream.peerEnded { submitReset(stream, .noError) }
+        withStream(header.stream_id) { stream in
+            guard let stream else { return }
+            stream.hasSentEnd = true
+            if role == .front, !stream.peerEnded { submitReset(stream, .noError) }
+        }
     }
 
     /// libnghttp2 gave a block of fields up: the stream may not be opened any more, or the block is longer than it
     /// sends (64 KiB).
     private func fieldsNotSent(_ frame: UnsafePointer<nghttp2_frame>) {
-        guard let stream = stream(frame.pointee.hd.stream_id) else { return }
-        if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-            stream.wasNotSent = true
-        } else {
-            // Nobody would ever tell the peer how the stream ends.
-            submitReset(stream, .internalError)
+        withStream(frame.pointee.hd.stream_id) { stream in
+            guard let stream else { return }
+            if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+                stream.wasNotSent = true
+            } else {
+                // Nobody would ever tell the peer how the stream ends.
+                submitReset(stream, .internalError)
+            }
         }
     }
 }

@@ -9,20 +9,30 @@ extension HTTP2Session {
     /// The list owns its streams: `nghttp2_session_del` does not call `on_stream_close`.
     /// One reference does for all pointers that lead to a stream, its user data among them.
     func link(_ stream: HTTP2Stream) {
-        _ = Unmanaged.passRetained(stream)
+        let link = Unmanaged.passRetained(stream)
         stream.next = first
-        first?.previous = stream
-        first = stream
+        first?._withUnsafeGuaranteedRef { $0.previous = link }
+        first = link
         streamCount += 1
     }
 
+    /// Within a callback a stream that leaves is kept until the callback's end, see ``releaseRetired()``.
     func unlink(_ stream: HTTP2Stream) {
-        if let previous = stream.previous { previous.next = stream.next } else { first = stream.next }
-        stream.next?.previous = stream.previous
+        let (previous, next) = (stream.previous, stream.next)
+        if let previous { previous._withUnsafeGuaranteedRef { $0.next = next } } else { first = next }
+        next?._withUnsafeGuaranteedRef { $0.previous = previous }
         stream.previous = nil
         stream.next = nil
         streamCount -= 1
-        Unmanaged.passUnretained(stream).release()
+        let link = Unmanaged.passUnretained(stream)
+        if isBusy { retired.append(link) } else { link.release() }
+    }
+
+    /// Lets go of the streams that have left since the session was last idle.
+    func releaseRetired() {
+        guard !retired.isEmpty else { return }
+        for stream in retired { stream.release() }
+        retired.removeAll(keepingCapacity: true)
     }
 
     func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
@@ -44,16 +54,19 @@ extension HTTP2Session {
         Unmanaged.passUnretained(stream).toOpaque()
     }
 
-    /// Valid while the stream is in the list: its user data is taken away as it leaves.
-    func stream(_ id: Int32) -> HTTP2Stream? {
-        nghttp2_session_get_stream_user_data(session, id).map {
-            Unmanaged<HTTP2Stream>.fromOpaque($0).takeUnretainedValue()
-        }
+    /// Calls `body` with the stream, or with nil where it has left. For callbacks: the stream is there until the session
+    /// is idle again.
+    @inline(__always)
+    func withStream<Result>(_ id: Int32, _ body: (HTTP2Stream?) -> Result) -> Result {
+        guard let user = nghttp2_session_get_stream_user_data(session, id) else { return body(nil) }
+        return Unmanaged<HTTP2Stream>.fromOpaque(user)._withUnsafeGuaranteedRef { body($0) }
     }
 
+    /// - Parameter flags: ``notCopied`` where the stream keeps the block until it is closed: libnghttp2 reads fields as it
+    ///   packs them, and packs none of a stream that is closed.
     @inline(__always)
     func withHeaders<Result>(
-        _ fields: FieldBlock, _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
+        _ fields: FieldBlock, flags: UInt8 = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue), _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
     ) -> Result {
         withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { headers in
             fields.withFieldPointers { index, name, value in
@@ -61,15 +74,19 @@ extension HTTP2Session {
                     at: index,
                     to: nghttp2_nv(
                         name: name.baseAddress, value: value.baseAddress,
-                        namelen: name.count, valuelen: value.count, flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+                        namelen: name.count, valuelen: value.count, flags: flags))
             } then: {
                 body(headers.baseAddress, fields.count)
             }
         }
     }
 
-    func dataProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
-        nghttp2_data_provider(source: nghttp2_data_source(ptr: pointer(stream))) {
+    static let notCopied = UInt8(
+        NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
+
+    /// - Parameter user: the stream's ``pointer(_:)``.
+    func dataProvider(_ user: UnsafeMutableRawPointer) -> nghttp2_data_provider {
+        nghttp2_data_provider(source: nghttp2_data_source(ptr: user)) {
             _, _, _, length, flags, source, user in
             let session = Unmanaged<HTTP2Session>.fromOpaque(user!)
             let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)

@@ -21,7 +21,9 @@ public final class HTTP2Session {
     let options: HTTP2Options
     let buffers: HTTP2Buffers
     var session: OpaquePointer!
-    unowned(unsafe) var first: HTTP2Stream?
+    var first: Unmanaged<HTTP2Stream>?
+    /// Streams that have left during a callback.
+    var retired: [Unmanaged<HTTP2Stream>] = []
     /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
     var fields = FieldBlock()
     var fieldsAreTooLarge = false
@@ -33,7 +35,8 @@ public final class HTTP2Session {
     /// How many bytes ``output`` may hold before it is full, and whether it was.
     var outputLimit = 0
     var isOutputFull = false
-    private var isBusy = false
+    private(set) var isBusy = false
+    private var isOutputTold = false
     private(set) var isConnectionLost = false
 
     /// - Parameter buffers: those of the event loop, where many sessions share them.
@@ -46,10 +49,12 @@ public final class HTTP2Session {
     }
 
     deinit {
-        while let stream = first {
+        isBusy = false
+        while let stream = first?.takeUnretainedValue() {
             stream.isClosed = true
             unlink(stream)
         }
+        releaseRetired()
         nghttp2_session_del(session)
     }
 
@@ -70,6 +75,7 @@ public final class HTTP2Session {
         input = ByteBuffer()
         inputBase = nil
         isBusy = false
+        releaseRetired()
         tellWritable()
         if result < 0 { throw fail(Int32(result)) }
         guard nghttp2_session_get_outbound_queue_size(session) <= maximumQueuedFrames else {
@@ -99,6 +105,7 @@ public final class HTTP2Session {
         guard !isConnectionLost else { return false }
         precondition(!isBusy, "HTTP2Session.produce: called from within a callback")
         isBusy = true
+        isOutputTold = false
         swap(&output, &buffer)
         outputLimit = limit
         isOutputFull = false
@@ -111,6 +118,7 @@ public final class HTTP2Session {
         }
         swap(&output, &buffer)
         isBusy = false
+        releaseRetired()
         tellWritable()
         guard !isConnectionLost else { return false }
         if result < 0 { throw fail(Int32(result)) }
@@ -136,17 +144,18 @@ public final class HTTP2Session {
         let stream = HTTP2Stream(id: -1, session: self)
         stream.delegate = delegate
         stream.sending = endStream ? .finished : .open
-        let id = withHeaders(fields) { headers, count -> Int32 in
-            guard !endStream else {
-                return nghttp2_submit_request(session, nil, headers, count, nil, pointer(stream))
-            }
-            var provider = dataProvider(stream)
-            return nghttp2_submit_request(session, nil, headers, count, &provider, pointer(stream))
+        stream.head = fields
+        // What the closure captures costs no counts of references.
+        let (session, user) = (session, pointer(stream))
+        var provider = dataProvider(user)
+        let id = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
+            guard !endStream else { return nghttp2_submit_request(session, nil, headers, count, nil, user) }
+            return nghttp2_submit_request(session, nil, headers, count, &provider, user)
         }
         guard id > 0 else { return nil }
         stream.id = id
         link(stream)
-        self.delegate?.http2HasOutput()
+        tellOutput()
         return stream
     }
 
@@ -158,10 +167,10 @@ public final class HTTP2Session {
     /// Calls `body` with every open stream; it may close them.
     public func forEachStream(_ body: (HTTP2Stream) -> Void) {
         var streams: [HTTP2Stream] = []
-        var stream = first
-        while let current = stream {
-            streams.append(current)
-            stream = current.next
+        var link = first
+        while let stream = link?.takeUnretainedValue() {
+            streams.append(stream)
+            link = stream.next
         }
         streams.forEach(body)
     }
@@ -169,34 +178,34 @@ public final class HTTP2Session {
     /// Sends a PING.
     public func ping() {
         nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Says that no new streams will be taken, while those in flight go on (RFC 9113 §6.8: a first GOAWAY
     /// "with the last stream identifier set to 2^31-1"). ``goaway(_:)`` ends the grace a round trip later.
     public func announceShutdown() {
         nghttp2_submit_shutdown_notice(session)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Sends GOAWAY with the last stream that was taken; streams in flight go on.
     public func goaway(_ code: HTTP2ErrorCode) {
         let last = nghttp2_session_get_last_proc_stream_id(session)
         nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, nil, 0)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Sends GOAWAY and ends the session; all streams are lost.
     public func terminate(_ code: HTTP2ErrorCode) {
         nghttp2_session_terminate_session(session, code.rawValue)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// Closes all streams because the connection is gone. Nothing is produced after this.
     public func connectionLost(_ code: HTTP2ErrorCode) {
         isFailed = true
         isConnectionLost = true
-        while let stream = first {
+        while let stream = first?.takeUnretainedValue() {
             // libnghttp2 knows a stream from the moment its HEADERS frame leaves the queue.
             if role == .back, nghttp2_session_find_stream(session, stream.id) == nil { stream.wasNotSent = true }
             close(stream, code)
@@ -206,13 +215,15 @@ public final class HTTP2Session {
     // MARK: For streams
 
     func submitResponse(_ stream: HTTP2Stream, _ fields: FieldBlock, endStream: Bool) {
-        let result = withHeaders(fields) { headers, count -> Int32 in
-            guard !endStream else { return nghttp2_submit_response(session, stream.id, headers, count, nil) }
-            var provider = dataProvider(stream)
-            return nghttp2_submit_response(session, stream.id, headers, count, &provider)
+        stream.head = fields
+        let (session, id) = (session, stream.id)
+        var provider = dataProvider(pointer(stream))
+        let result = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
+            guard !endStream else { return nghttp2_submit_response(session, id, headers, count, nil) }
+            return nghttp2_submit_response(session, id, headers, count, &provider)
         }
         if result != 0 { submitReset(stream, .internalError) }
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     /// RFC 9113 §8.1: "one HEADERS frame … containing the header section" for each interim response.
@@ -220,25 +231,33 @@ public final class HTTP2Session {
         let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
         let result = withHeaders(fields) { nghttp2_submit_headers(session, none, stream.id, nil, $0, $1, nil) }
         if result != 0 { submitReset(stream, .internalError) }
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
-        withHeaders(fields) { nghttp2_submit_trailer(session, stream.id, $0, $1) }
+        let (session, id) = (session, stream.id)
+        return withHeaders(fields, flags: Self.notCopied) { nghttp2_submit_trailer(session, id, $0, $1) }
     }
 
     func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func resumeData(_ stream: HTTP2Stream) {
         nghttp2_session_resume_data(session, stream.id)
-        delegate?.http2HasOutput()
+        tellOutput()
     }
 
     func consume(_ stream: HTTP2Stream, _ count: Int) {
         nghttp2_session_consume_stream(session, stream.id, count)
+        tellOutput()
+    }
+
+    /// Once for all that is done until it is fetched.
+    private func tellOutput() {
+        guard !isOutputTold else { return }
+        isOutputTold = true
         delegate?.http2HasOutput()
     }
 

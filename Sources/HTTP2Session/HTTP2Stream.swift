@@ -26,10 +26,13 @@ public final class HTTP2Stream {
     /// Kept until the stream is closed.
     public var delegate: (any HTTP2StreamDelegate)?
 
-    unowned(unsafe) let session: HTTP2Session
+    private let link: Unmanaged<HTTP2Session>
     var output = ByteBuffer()
     /// Whether ``output`` is one of the event loop's, and goes back there.
     private var isOutputBorrowed = false
+    /// What was sent first; libnghttp2 has no copy.
+    var head: FieldBlock?
+    /// The same goes for these.
     var trailers: FieldBlock?
     var sending = Sending.idle
     var isDeferred = false
@@ -48,13 +51,17 @@ public final class HTTP2Stream {
     var wasNotSent = false
 
     // The session's list of its streams.
-    unowned(unsafe) var previous: HTTP2Stream?
-    unowned(unsafe) var next: HTTP2Stream?
+    var previous: Unmanaged<HTTP2Stream>?
+    var next: Unmanaged<HTTP2Stream>?
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id
-        self.session = session
+        link = Unmanaged.passUnretained(session)
     }
+
+    /// The session outlives what is done to its streams: those of one that has gone are closed.
+    @inline(__always)
+    private func withSession(_ body: (HTTP2Session) -> Void) { link._withUnsafeGuaranteedRef(body) }
 
     /// Bytes that wait for the peer's window or for the socket.
     public var pendingBytes: Int { output.readableBytes }
@@ -80,13 +87,13 @@ public final class HTTP2Stream {
     public func respond(_ fields: FieldBlock, endStream: Bool) {
         guard !isClosed, sending == .idle else { return }
         sending = endStream ? .finished : .open
-        session.submitResponse(self, fields, endStream: endStream)
+        withSession { $0.submitResponse(self, fields, endStream: endStream) }
     }
 
     /// Sends an interim response (1xx) ahead of the response's head (front role).
     public func inform(_ fields: FieldBlock) {
         guard !isClosed, sending == .idle else { return }
-        session.submitInterim(self, fields)
+        withSession { $0.submitInterim(self, fields) }
     }
 
     /// Queues body bytes; they leave as the peer's window allows.
@@ -98,7 +105,7 @@ public final class HTTP2Stream {
             output = bytes
         } else {
             if output.capacity == 0 {
-                output = session.buffers.take()
+                withSession { output = $0.buffers.take() }
                 isOutputBorrowed = true
             }
             if output.readerIndex > 64 * 1024 {
@@ -146,28 +153,29 @@ public final class HTTP2Stream {
         keepsOutput = false
         releaseOutput()
         output = promised
-        session.submitReset(self, code)
+        withSession { $0.submitReset(self, code) }
     }
 
     /// Opens the peer's window again by `count` bytes that were received and taken.
     public func consume(_ count: Int) {
         guard !isClosed, count > 0 else { return }
-        session.consume(self, count)
+        withSession { $0.consume(self, count) }
     }
 
     private func resume() {
         guard isDeferred else { return }
         isDeferred = false
-        session.resumeData(self)
+        withSession { $0.resumeData(self) }
     }
 
     /// Drops what is queued.
     func releaseOutput() {
+        guard isOutputBorrowed || output.capacity > 0 else { return }
         var buffer = ByteBuffer()
         swap(&buffer, &output)
         guard isOutputBorrowed else { return }
         isOutputBorrowed = false
-        session.buffers.giveBack(buffer)
+        withSession { $0.buffers.giveBack(buffer) }
     }
 
     /// Called as bytes leave.
@@ -180,7 +188,7 @@ public final class HTTP2Stream {
         }
         if isAboveWatermark, output.readableBytes < Self.lowWatermark {
             isAboveWatermark = false
-            session.markWritable(self)
+            withSession { $0.markWritable(self) }
         }
     }
 }

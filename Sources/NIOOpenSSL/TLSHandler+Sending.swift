@@ -1,5 +1,6 @@
 // rtbridge: records out, and the ways a TLS connection ends.
 // SPDX-License-Identifier: Apache-2.0
+import BridgeSockets
 import NIOCore
 
 extension TLSHandler {
@@ -39,7 +40,8 @@ extension TLSHandler {
             promise?.fail(TLSError.connectionClosed)
             return
         }
-        if writeOutbound(context, connection, promise) { context.flush() }
+        guard writeOutbound(context, connection, promise) else { return }
+        if let writer { writer.flush() } else { context.flush() }
     }
 
     /// - Returns: whether there was anything to write.
@@ -53,7 +55,11 @@ extension TLSHandler {
         let records = connection.takeOutbound()
         if records == nil, written == nil { return false }
         // With nothing to write, the promise still waits for what was written before.
-        context.write(wrapOutboundOut(records ?? ByteBuffer()), promise: written)
+        if let writer {
+            writer.send(records ?? ByteBuffer(), promise: written)
+        } else {
+            context.write(wrapOutboundOut(records ?? ByteBuffer()), promise: written)
+        }
         return true
     }
 }

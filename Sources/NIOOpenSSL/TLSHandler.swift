@@ -1,5 +1,6 @@
 // rtbridge: TLS as a channel handler.
 // SPDX-License-Identifier: Apache-2.0
+import BridgeSockets
 import NIOCore
 
 /// Speaks TLS with the peer and plaintext with the handlers behind it: ByteBuffers in both directions.
@@ -34,6 +35,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var state = TLSState()
     var connection: TLSConnection?
     var queue = PlaintextQueue()
+    /// Past the channel's queue; nil where there is no socket.
+    var writer: SocketWriter?
     /// The writes whose records wait in the connection's outbound buffer.
     var sealedPromise: EventLoopPromise<Void>?
     /// Of `close(mode: .output)`, until the close_notify is sent.
@@ -73,6 +76,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     public func handlerRemoved(context: ChannelHandlerContext) {
         state.end()
         release(.connectionClosed)
+        writer = nil
     }
 
     public func channelActive(context: ChannelHandlerContext) {
@@ -89,6 +93,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func start(_ context: ChannelHandlerContext) {
         guard state.start() else { return }
+        writer = SocketWriter(context.channel, from: context)
         do {
             let connection = try TLSConnection(tls, serverName: serverName)
             self.connection = connection

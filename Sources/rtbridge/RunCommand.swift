@@ -14,6 +14,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var options: ConfigOptions
 
     func run() async throws {
+        Process.keepFreedPieces()
         let config = try options.load()
         for warning in (try? CertificateCheck.warnings(config.document)) ?? [] { Process.printError(warning) }
         try await Service.run(config.document)

@@ -24,7 +24,7 @@ struct CORSPolicyTests {
     private static func preflight(_ policy: CORSPolicy, asking headers: String?) -> [String: String] {
         let fields = headers.map { [("access-control-request-headers", $0)] } ?? []
         let head = RequestHead.make("OPTIONS", "/", fields)
-        let answer = policy.preflight(head, origin: Array("https://app.example.com".utf8)[...], methods: "POST".utf8)
+        let answer = policy.preflight(head, origin: FieldValue("https://app.example.com".utf8), methods: "POST".utf8)
         return Dictionary(answer.pairs.map { ($0.name, $0.value) }) { "\($0) | \($1)" }
     }
 
@@ -76,7 +76,7 @@ struct CORSPolicyTests {
         let policy = Self.policy { $0.allowCredentials = true }
         #expect(Self.preflight(policy, asking: nil)["access-control-allow-credentials"] == "true")
         var response = FieldBlock([":status": "200"])
-        policy.decorate(&response, origin: Array("https://app.example.com".utf8)[...], exposing: [])
+        policy.decorate(&response, origin: FieldValue("https://app.example.com".utf8), exposing: [])
         #expect(response.string("access-control-allow-credentials") == "true")
         #expect(Self.preflight(Self.policy(), asking: nil)["access-control-allow-credentials"] == nil)
     }
@@ -84,7 +84,7 @@ struct CORSPolicyTests {
     @Test func anAnswerExposesTheStatusAndWhatItCarries() {
         var response = FieldBlock([":status": "200", "x-note": "1"])
         Self.policy().decorate(
-            &response, origin: Array("https://a.example".utf8)[...], exposing: Array(", x-note".utf8))
+            &response, origin: FieldValue("https://a.example".utf8), exposing: Array(", x-note".utf8))
         #expect(
             response
                 == FieldBlock([

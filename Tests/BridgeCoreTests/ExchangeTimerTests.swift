@@ -45,7 +45,7 @@ struct ExchangeTimerTests {
 
     @Test func theLongestDeadlineDoesNotOverflow() {
         let world = World()
-        world.exchange.open(deadline: .distantFuture, idle: .seconds(Int64.max))
+        world.exchange.open(deadline: .distantFuture, idle: TimeAmount(.seconds(Int64.max)))
         world.pass(.hours(2))
         #expect(!world.exchange.isOver)
     }

@@ -77,14 +77,14 @@ struct HTTP1RequestWriterTests {
         ("/a\tb", false), ("**", false), ("http://h/", false), ("/a#b", false), ("/\u{7f}", false), ("/ä", true),
     ])
     func aTargetIsAPath(_ text: String, _ isValid: Bool) {
-        #expect(HTTP1Target.isTarget(Array(text.utf8)[...]) == isValid)
+        #expect(HTTP1Target.isTarget(FieldValue(text.utf8)) == isValid)
     }
 
     @Test(arguments: [
         ("GET", true), ("M-SEARCH", true), ("", false), ("GET /", false), ("A\r\n", false), ("G(T", false),
     ])
     func aMethodIsAToken(_ text: String, _ isValid: Bool) {
-        #expect(HTTP1Target.isMethod(Array(text.utf8)[...]) == isValid)
+        #expect(HTTP1Target.isMethod(FieldValue(text.utf8)) == isValid)
     }
 
     @Test(arguments: [
@@ -92,7 +92,7 @@ struct HTTP1RequestWriterTests {
         ("h\r\n", false), ("h,g", true),
     ])
     func anAuthorityIsAHostAndAPort(_ text: String, _ isValid: Bool) {
-        #expect(HTTP1Target.isAuthority(Array(text.utf8)[...]) == isValid)
+        #expect(HTTP1Target.isAuthority(FieldValue(text.utf8)) == isValid)
     }
 
     // MARK: Forwarded

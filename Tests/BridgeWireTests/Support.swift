@@ -3,6 +3,8 @@
 import Foundation
 import NIOCore
 
+@testable import BridgeWire
+
 /// How many rounds a fuzzing test runs: `FUZZ_FACTOR` in the environment multiplies them for a long run.
 func rounds(_ count: Int) -> Int {
     count * max(1, ProcessInfo.processInfo.environment["FUZZ_FACTOR"].flatMap(Int.init) ?? 1)
@@ -72,4 +74,4 @@ extension StringProtocol {
 }
 
 /// The UTF-8 of a text, as header values come.
-func slice(_ text: String) -> ArraySlice<UInt8> { Array(text.utf8)[...] }
+func slice(_ text: String) -> FieldValue { FieldValue(text.utf8) }

@@ -172,6 +172,7 @@ struct RequestTests {
             ("reset", { $0.reset(.cancel) }),
         ]
         for (name, command) in commands {
+            try pair.run()
             let before = pair.backSide.outputs
             let call = try #require(pair.open(.post, endStream: false))
             #expect(pair.backSide.outputs > before, "open")
@@ -180,6 +181,9 @@ struct RequestTests {
             command(call.stream)
             #expect(pair.backSide.outputs > opened, "\(name)")
             #expect(pair.back.wantsWrite, "\(name)")
+            let told = pair.backSide.outputs
+            pair.back.ping()
+            #expect(pair.backSide.outputs == told, "it is told once for all that is fetched together")
         }
     }
 }

@@ -234,8 +234,8 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
     }
 
     private static func isGRPC(_ head: FieldBlock) -> Bool {
-        guard let status = head.first(":status"), status.elementsEqual("200".utf8) else { return false }
-        return head.first("content-type").map { GRPCWebContentType.isNative($0) } ?? false
+        guard head.withFirst(":status", { FieldBytes.areEqual($0, "200") }) == true else { return false }
+        return head.withFirst("content-type") { GRPCWebContentType.isNative($0) } ?? false
     }
 
     func http2Body(_ bytes: ByteBuffer) {

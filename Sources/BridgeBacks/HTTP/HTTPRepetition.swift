@@ -18,10 +18,10 @@ struct HTTPRepetition {
     private var isWhole = true
     private(set) var isSecond = false
 
-    init(method: ArraySlice<UInt8>) { isIdempotent = Self.isIdempotent(method) }
+    init(method: FieldValue) { isIdempotent = Self.isIdempotent(method) }
 
     /// RFC 9110 §9.2.2: "PUT, DELETE, and safe request methods are idempotent"; §9.2.1: the safe ones.
-    private static func isIdempotent(_ method: ArraySlice<UInt8>) -> Bool {
+    private static func isIdempotent(_ method: FieldValue) -> Bool {
         ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].contains { method.elementsEqual($0.utf8) }
     }
 

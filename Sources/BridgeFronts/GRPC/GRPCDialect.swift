@@ -9,6 +9,8 @@ import NIOCore
 protocol GRPCDialect: AnyObject {
     /// In access records.
     var frontName: String { get }
+    /// Whether fields and bytes are the back-end's own.
+    var isNative: Bool { get }
     /// Whether an answer of header fields alone says `content-length: 0`.
     var saysEmptyBody: Bool { get }
 

@@ -9,25 +9,48 @@ enum GRPCFields {
     /// The request for the back-end: path and metadata unchanged and in order, what belongs to the client's
     /// connection taken out, what HTTP/2 demands put in. `grpc-timeout` is left out: the back leg gives what is left.
     ///
+    /// - Parameter isNative: the client speaks gRPC itself: its metadata stays as it is, and the whole block where there is
+    ///   nothing to take out.
     /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
-    static func request(_ head: RequestHead, contentType: String, isTLS: Bool) -> FieldBlock {
+    static func request(_ head: RequestHead, contentType: String, isNative: Bool, isTLS: Bool) -> FieldBlock {
+        if isNative, isForBack(head.fields, isTLS) { return head.fields }
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
         fields.append(":scheme", isTLS ? "https" : "http")
         fields.append(":path", head.path)
-        fields.append(":authority", head.fields.first(":authority") ?? ArraySlice())
+        fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
         fields.append("content-type", contentType.utf8)
-        HopByHop.copy(from: head.fields, into: &fields, except: requestOnly)
+        HopByHop.copy(from: head.fields, into: &fields, except: isNative ? requestOnly : requestOnlyAndLength)
         // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
-        if !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
+        if !isNative, !head.fields.contains("grpc-accept-encoding") {
+            fields.append("grpc-accept-encoding", "identity")
+        }
         return fields
     }
 
-    private static let requestOnly: FieldNames = [
-        "host", "expect", "content-type", "content-length", "grpc-timeout",
-    ]
+    /// Whether the back-end can be sent a native call's fields as they came.
+    private static func isForBack(_ fields: FieldBlock, _ isTLS: Bool) -> Bool {
+        var (isForBack, pseudo) = (true, 0)
+        fields.forEach { name, value in
+            if name.first == UInt8(ascii: ":") {
+                pseudo += 1
+                guard FieldBytes.areEqual(name, ":scheme") else { return }
+                isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
+            } else if FieldBytes.areEqual(name, "te") {
+                isForBack = isForBack && FieldBytes.areEqual(value, "trailers")
+            } else if HopByHop.isHopByHop(name) || requestStops.contains(name) {
+                isForBack = false
+            }
+        }
+        return isForBack && pseudo == 4 && fields.contains("te") && fields.contains(":authority")
+    }
+
+    private static let requestStops: FieldNames = ["host", "expect", "grpc-timeout"]
+    private static let requestOnly = requestStops.adding("content-type")
+    /// A browser's body is not the one that the back-end gets.
+    private static let requestOnlyAndLength = requestOnly.adding("content-length")
 
     /// Copies what the back-end says to the client: metadata in order, without what describes its own message or
     /// policy. Its CORS fields are replaced by the route's, not doubled.
@@ -38,8 +61,22 @@ enum GRPCFields {
     /// What ``copyResponse(_:into:keepsEncoding:)`` copies; the very block where that is all of it, as of most trailers.
     static func response(_ from: FieldBlock) -> FieldBlock { HopByHop.endToEnd(from, except: responseOnly) }
 
-    private static let responseOnly: FieldNames = [
-        "content-type", "content-length", "access-control-allow-origin", "access-control-allow-credentials",
+    /// Whether a native client can be sent the back-end's answer's head as it came.
+    static func isForFront(_ head: FieldBlock) -> Bool {
+        var (isForFront, pseudo) = (true, 0)
+        head.forEach { name, _ in
+            if name.first == UInt8(ascii: ":") {
+                pseudo += 1
+            } else if HopByHop.isHopByHop(name) || responseStops.contains(name) {
+                isForFront = false
+            }
+        }
+        return isForFront && pseudo == 1
+    }
+
+    private static let responseOnly = responseStops.adding("content-type")
+    private static let responseStops: FieldNames = [
+        "content-length", "access-control-allow-origin", "access-control-allow-credentials",
         "access-control-expose-headers", "access-control-allow-methods", "access-control-allow-headers",
         "access-control-max-age",
     ]

@@ -13,7 +13,7 @@ public enum GRPCFront: FrontProtocol {
     private static let nativeType = "application/grpc"
 
     public static func recognises(_ head: RequestHead) -> Bool {
-        head.fields.first("content-type").map { GRPCWebContentType.isNative($0) } ?? false
+        head.fields.withFirst("content-type") { GRPCWebContentType.isNative($0) } ?? false
     }
 
     public static func accept(_ request: FrontRequest) {
@@ -55,6 +55,7 @@ public enum GRPCFront: FrontProtocol {
 /// Frames go through as they are; only their lengths are looked at.
 final class NativeDialect: GRPCDialect {
     var frontName: String { "grpc" }
+    var isNative: Bool { true }
     var saysEmptyBody: Bool { false }
 
     let backContentType: String
@@ -63,7 +64,7 @@ final class NativeDialect: GRPCDialect {
     private var responseScanner: GRPCFrameScanner
 
     init(_ head: RequestHead, maxMessageBytes: Int) {
-        backContentType = head.fields.first("content-type").map { GRPCWebContentType.native($0) } ?? "application/grpc"
+        backContentType = head.fields.withFirst("content-type") { GRPCWebContentType.native($0) } ?? "application/grpc"
         frontContentType = backContentType
         requestScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
         responseScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
@@ -83,7 +84,7 @@ final class NativeDialect: GRPCDialect {
     }
 
     func responseBegan(_ head: FieldBlock) -> Bool {
-        if let type = head.first("content-type") { frontContentType = GRPCWebContentType.native(type) }
+        if let type = head.withFirst("content-type", { GRPCWebContentType.native($0) }) { frontContentType = type }
         return true
     }
 

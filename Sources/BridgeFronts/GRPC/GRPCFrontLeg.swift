@@ -15,29 +15,32 @@ import NIOCore
 final class GRPCFrontLeg {
     private enum Phase { case asking, answering, over }
 
-    private let request: FrontRequest
+    private let head: RequestHead
     private let stream: any HTTPFrontStream
     private let startedAt: NIODeadline
     private let dialect: any GRPCDialect
-    private var exchange: Exchange!
+    private let exchange: Exchange
     private var phase = Phase.asking
     /// Bytes of the request that the back-end's side has not taken yet, as they came on the wire.
     private var untaken = 0
 
     init(_ request: FrontRequest, _ dialect: any GRPCDialect) {
-        self.request = request
         self.dialect = dialect
+        head = request.head
         stream = request.stream
         startedAt = request.worker.now
+        let fields = GRPCFields.request(
+            head, contentType: dialect.backContentType, isNative: dialect.isNative, isTLS: request.route.isBackTLS)
+        exchange = Exchange(
+            request: fields, client: head.connection.client, route: request.route, worker: request.worker)
     }
+
+    private var route: WorkerRoute { exchange.route }
+    private var worker: Worker { exchange.worker }
 
     /// Begins the call.
     func start() {
-        let head = request.head
-        let fields = GRPCFields.request(head, contentType: dialect.backContentType, isTLS: request.route.isBackTLS)
-        exchange = Exchange(
-            front: self, request: fields, client: head.connection.client, route: request.route,
-            worker: request.worker)
+        exchange.front = self
         stream.handler = self
         let timeout: Duration?
         if let value = head.fields.first("grpc-timeout") {
@@ -48,10 +51,10 @@ final class GRPCFrontLeg {
         } else {
             timeout = nil
         }
-        let timeouts = request.route.config.timeouts
+        let timeouts = route.config.timeouts
         var deadline = timeout ?? timeouts.deadline
         if let longest = timeouts.maxDeadline { deadline = min(deadline ?? longest, longest) }
-        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: timeouts.idle)
+        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: route.idle)
     }
 
     /// Ends a call that cannot go on because of what one side sent.
@@ -60,7 +63,7 @@ final class GRPCFrontLeg {
         let code = Int(status.code.rawValue)
         let kind: Failure.Kind = status.code == .resourceExhausted ? .messageTooBig : .protocolViolation
         let failure = Failure(kind, origin, .body, status.message, grpcCode: code)
-        end(code: code, message: "route \(request.route.name): \(status.message)", failure)
+        end(code: code, message: "route \(route.name): \(status.message)", failure)
         exchange.frontAborted(failure)
     }
 
@@ -75,7 +78,7 @@ final class GRPCFrontLeg {
     private func end(_ trailers: FieldBlock) {
         switch phase {
         case .asking: respondTrailersOnly(trailers)
-        case .answering: dialect.end(stream, trailers, request.worker)
+        case .answering: dialect.end(stream, trailers, worker)
         case .over: break
         }
     }
@@ -98,23 +101,22 @@ final class GRPCFrontLeg {
     }
 
     private func addCORS(_ fields: inout FieldBlock) {
-        guard request.head.fields.contains("origin"), let cors = request.route.cors,
-            let origin = cors.allowedOrigin(request.head.fields)
+        guard head.fields.contains("origin"), let cors = route.cors,
+            let origin = cors.allowedOrigin(head.fields)
         else { return }
         let names = GRPCFields.names(fields)
         cors.decorate(&fields, origin: origin, exposing: names)
     }
 
     private func note(code: @autoclosure () -> String, _ failure: Failure?) {
-        let (request, exchange, dialect) = (request, exchange!, dialect)
-        request.worker.note(
+        worker.note(
             AccessRecord(
-                route: request.route.name, front: dialect.frontName, client: request.head.connection.client,
-                path: String(decoding: request.head.path, as: UTF8.self), status: code(),
+                route: route.name, front: dialect.frontName, client: head.connection.client,
+                path: String(decoding: head.path, as: UTF8.self), status: code(),
                 failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
                 back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
                 bytesOut: exchange.bytesOut, attempts: exchange.attempts,
-                duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
+                duration: .nanoseconds((worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }
 
@@ -122,21 +124,24 @@ extension GRPCFrontLeg: FrontLeg {
     var isWritable: Bool { stream.isWritable }
 
     var deadlineKey: String {
-        let timeouts = request.route.config.timeouts
-        let asked = request.head.fields.first("grpc-timeout").flatMap { GRPCTimeout.parse($0) }
+        let timeouts = route.config.timeouts
+        let asked = head.fields.first("grpc-timeout").flatMap { GRPCTimeout.parse($0) }
         if let longest = timeouts.maxDeadline, (asked ?? timeouts.deadline).map({ $0 > longest }) ?? true {
             return "timeouts.maxDeadline"
         }
         return asked == nil ? "timeouts.deadline" : "grpc-timeout"
     }
 
-    func backOpened(_ head: FieldBlock?) {
+    func backOpened(_ answer: FieldBlock?) {
         guard phase == .asking else { return }
         phase = .answering
-        let head = head ?? FieldBlock()
-        let keepsEncoding = dialect.responseBegan(head)
+        let answer = answer ?? FieldBlock()
+        let keepsEncoding = dialect.responseBegan(answer)
+        if dialect.isNative, !head.fields.contains("origin"), GRPCFields.isForFront(answer) {
+            return stream.respond(answer, endStream: false)
+        }
         var fields = responseHead()
-        GRPCFields.copyResponse(head, into: &fields, keepsEncoding: keepsEncoding)
+        GRPCFields.copyResponse(answer, into: &fields, keepsEncoding: keepsEncoding)
         addCORS(&fields)
         stream.respond(fields, endStream: false)
     }
@@ -160,7 +165,7 @@ extension GRPCFrontLeg: FrontLeg {
 
     func fail(_ failure: Failure) {
         guard phase != .over else { return }
-        let message = failure.message(route: request.route.name, isBrief: request.route.isBrief)
+        let message = failure.message(route: route.name, isBrief: route.isBrief)
         end(code: failure.grpcStatusCode, message: message, failure)
     }
 

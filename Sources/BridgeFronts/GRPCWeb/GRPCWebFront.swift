@@ -11,12 +11,12 @@ public enum GRPCWebFront: FrontProtocol {
     public static let name = FrontProtocolName.grpcWeb
 
     public static func recognises(_ head: RequestHead) -> Bool {
-        head.fields.first("content-type").map { GRPCWebContentType.parse($0) != nil } ?? false
+        head.fields.withFirst("content-type") { GRPCWebContentType.parse($0) != nil } ?? false
     }
 
     public static func accept(_ request: FrontRequest) {
         guard request.head.method == .post,
-            let type = request.head.fields.first("content-type").flatMap({ GRPCWebContentType.parse($0) })
+            let type = request.head.fields.withFirst("content-type", { GRPCWebContentType.parse($0) }) ?? nil
         else { return refuseOther(request) }
         if type.mode == .text, !request.route.config.grpcWeb.text {
             let text = "This route takes application/grpc-web alone (grpcWeb.text is false)."
@@ -28,7 +28,7 @@ public enum GRPCWebFront: FrontProtocol {
     static let unsupportedType = "This route takes application/grpc-web and application/grpc-web-text alone."
 
     public static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream) {
-        let type = head.fields.first("content-type").flatMap { GRPCWebContentType.parse($0) }
+        let type = head.fields.withFirst("content-type") { GRPCWebContentType.parse($0) } ?? nil
         let answer = type?.response(accept: head.fields.first("accept"))
         GRPCFront.sendNoRoute(head, stream, contentType: answer?.value ?? "application/grpc-web")
     }
@@ -64,12 +64,13 @@ public enum GRPCWebFront: FrontProtocol {
 /// Bodies in gRPC-Web's frames; trailers are the last of them.
 final class WebDialect: GRPCDialect {
     var frontName: String { "grpc-web" }
+    var isNative: Bool { false }
     var saysEmptyBody: Bool { true }
 
     let backContentType: String
     let frontContentType: String
     private let isTextAnswer: Bool
-    private let clientAccepts: ArraySlice<UInt8>?
+    private let clientAccepts: FieldValue?
     private let maxMessageBytes: Int
     private var requestBodyState: GRPCWebRequestBody
     private var responseBodyState: GRPCWebResponseBody?

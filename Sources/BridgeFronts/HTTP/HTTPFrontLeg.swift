@@ -38,7 +38,7 @@ final class HTTPFrontLeg {
         stream.handler = self
         var deadline = config.timeouts.deadline
         if let longest = config.timeouts.maxDeadline { deadline = min(deadline ?? longest, longest) }
-        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: config.timeouts.idle)
+        exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: request.route.idle)
     }
 
     private func addCORS(_ fields: inout FieldBlock) {

@@ -12,7 +12,7 @@ enum SSECall {
 
     static func fields(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
         var fields = FieldBlock()
-        GRPCFields.request(head, contentType: "application/grpc", isTLS: isTLS).forEach { name, value in
+        GRPCFields.request(head, contentType: "application/grpc", isNative: false, isTLS: isTLS).forEach { name, value in
             guard !dropped.contains(name) else { return }
             fields.append(lowercaseName: name, value: value)
         }
@@ -39,7 +39,7 @@ enum SSECall {
         return .success(frame)
     }
 
-    private static func decode(_ text: ArraySlice<UInt8>) -> ByteBuffer? {
+    private static func decode(_ text: FieldValue) -> ByteBuffer? {
         var standard = text.map { byte in
             switch byte {
             case UInt8(ascii: "-"): UInt8(ascii: "+")

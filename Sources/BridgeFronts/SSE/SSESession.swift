@@ -73,7 +73,7 @@ final class SSESession {
         exchange = Exchange(
             front: self, request: fields, client: request.head.connection.client, route: request.route, worker: worker)
         let deadline = isGRPC ? timeouts.deadline.map { startedAt + TimeAmount($0) } : nil
-        exchange.open(deadline: deadline, idle: isUDP ? request.route.config.udp.idle : timeouts.idle)
+        exchange.open(deadline: deadline, idle: isUDP ? request.route.datagramIdle : request.route.idle)
         guard isGRPC, phase != .over else { return }
         switch SSECall.message(request.head) {
         case .success(let message):

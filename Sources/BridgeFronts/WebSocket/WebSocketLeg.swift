@@ -103,7 +103,7 @@ final class WebSocketLeg {
             front: self, request: ReconnectEvents.withoutOffer(request), client: request.head.connection.client,
             connection: request.head.connection, route: route, worker: request.worker)
         stream.handler = self
-        exchange.open(deadline: nil, idle: carriage == .datagrams ? route.config.udp.idle : route.config.timeouts.idle)
+        exchange.open(deadline: nil, idle: carriage == .datagrams ? route.datagramIdle : route.idle)
     }
 
     // MARK: Events of the decoder

@@ -26,10 +26,6 @@ public struct GRPCWebContentType: Equatable, Sendable {
         withBytes(of: value) { parse($0) }
     }
 
-    /// Whether a `content-type` is native gRPC's: `application/grpc`, with or without a suffix.
-    @inlinable
-    public static func isNative(_ value: some Collection<UInt8>) -> Bool { withBytes(of: value) { isNative($0) } }
-
     /// Asked of every call: bytes that lie together are looked at where they are.
     @inlinable
     static func withBytes<Result>(
@@ -39,16 +35,18 @@ public struct GRPCWebContentType: Equatable, Sendable {
             ?? ContiguousArray(value).withUnsafeBytes(body)
     }
 
-    @usableFromInline
-    static func parse(_ bytes: UnsafeRawBufferPointer) -> GRPCWebContentType? {
+    /// Reads a `content-type` where it lies.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> GRPCWebContentType? {
         // The longer name first: the other is its beginning.
         if let suffix = suffix(bytes, after: "application/grpc-web-text") { return .init(mode: .text, suffix: suffix) }
         if let suffix = suffix(bytes, after: "application/grpc-web") { return .init(mode: .binary, suffix: suffix) }
         return nil
     }
 
-    @usableFromInline
-    static func isNative(_ bytes: UnsafeRawBufferPointer) -> Bool { suffix(bytes, after: "application/grpc") != nil }
+    /// Whether a `content-type` is native gRPC's: `application/grpc`, with or without a suffix.
+    public static func isNative(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        suffix(bytes, after: "application/grpc") != nil
+    }
 
     /// What stands between `name` and the parameters; `nil` if that is neither empty nor `+` and a token.
     private static func suffix(_ bytes: UnsafeRawBufferPointer, after name: StaticString) -> String? {
@@ -85,16 +83,14 @@ public struct GRPCWebContentType: Equatable, Sendable {
     }
 
     /// The text of a native content type, without an allocation for those that nearly all send.
-    public static func native(_ value: ArraySlice<UInt8>) -> String {
-        value.withUnsafeBytes { bytes in
-            if FieldBytes.areEqual(bytes, "application/grpc") { return "application/grpc" }
-            if FieldBytes.areEqual(bytes, "application/grpc+proto") { return "application/grpc+proto" }
-            return String(decoding: bytes, as: UTF8.self)
-        }
+    public static func native(_ value: UnsafeRawBufferPointer) -> String {
+        if FieldBytes.areEqual(value, "application/grpc") { return "application/grpc" }
+        if FieldBytes.areEqual(value, "application/grpc+proto") { return "application/grpc+proto" }
+        return String(decoding: value, as: UTF8.self)
     }
 
     /// What the client is answered: the kind of its request, or text where its `Accept` begins with that.
-    public func response(accept: ArraySlice<UInt8>?) -> GRPCWebContentType {
+    public func response(accept: FieldValue?) -> GRPCWebContentType {
         guard mode == .binary, let accept else { return self }
         let wantsText = accept.withUnsafeBytes {
             FieldTokens.hasPrefix(FieldTokens.trimmed($0), ignoringCase: "application/grpc-web-text")

@@ -23,7 +23,7 @@ public struct GRPCWebResponseBody {
     ///   - encoding: the back-end's `grpc-encoding`.
     ///   - clientAccepts: the client's own `grpc-accept-encoding`.
     public init(
-        text: Bool, encoding: ArraySlice<UInt8>?, clientAccepts: ArraySlice<UInt8>?, maxMessageBytes: Int
+        text: Bool, encoding: FieldValue?, clientAccepts: FieldValue?, maxMessageBytes: Int
     ) {
         isText = text
         let name = encoding.map { String(decoding: $0, as: UTF8.self).lowercased() } ?? "identity"

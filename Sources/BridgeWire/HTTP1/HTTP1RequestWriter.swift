@@ -56,7 +56,7 @@ public struct HTTP1RequestWriter {
         }
     }
 
-    private static func anticipatesBody(_ method: ArraySlice<UInt8>) -> Bool {
+    private static func anticipatesBody(_ method: FieldValue) -> Bool {
         method.elementsEqual("POST".utf8) || method.elementsEqual("PUT".utf8) || method.elementsEqual("PATCH".utf8)
     }
 

@@ -4,10 +4,10 @@
 /// Checks of what came over HTTP/2, where a space or a line end divides nothing, before it is written as HTTP/1.1, where
 /// it does (RFC 9113 §10.3: "an intermediary … MUST NOT forward … invalid field names or values").
 public enum HTTP1Target {
-    public static func isMethod(_ bytes: ArraySlice<UInt8>) -> Bool { FieldTokens.isToken(bytes) }
+    public static func isMethod(_ bytes: FieldValue) -> Bool { FieldTokens.isToken(bytes) }
 
     /// The origin form, or `*` (RFC 9112 §3.2). Bytes above ASCII are let through: browsers send none, others do.
-    public static func isTarget(_ bytes: ArraySlice<UInt8>) -> Bool {
+    public static func isTarget(_ bytes: FieldValue) -> Bool {
         guard let first = bytes.first else { return false }
         guard first == UInt8(ascii: "/") || bytes.count == 1 && first == UInt8(ascii: "*") else { return false }
         return bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "#") }

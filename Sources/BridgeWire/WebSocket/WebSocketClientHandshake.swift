@@ -85,7 +85,7 @@ public struct WebSocketClientHandshake {
     /// - Parameter host: for a request that names none.
     public func request(_ request: FieldBlock, client: String, host: String) -> ByteBuffer {
         var buffer = ByteBuffer()
-        HTTPRequestWriter.writeLine("GET", request.first(":path") ?? [UInt8(ascii: "/")], into: &buffer)
+        HTTPRequestWriter.writeLine("GET", request.first(":path") ?? FieldValue("/".utf8), into: &buffer)
         let authority = request.first(":authority").map(Array.init) ?? []
         HTTPRequestWriter.write("Host".utf8, authority.isEmpty ? Array(host.utf8) : authority, into: &buffer)
         buffer.writeStaticString("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")

@@ -76,7 +76,7 @@ final class BackSession: Sendable {
             worker.refreshClock()
             front.exchange = Exchange(
                 front: front, request: request, client: "198.51.100.1", route: route, worker: worker)
-            front.exchange.open(deadline: deadline.map { .now() + $0 }, idle: idle)
+            front.exchange.open(deadline: deadline.map { .now() + $0 }, idle: idle.map { TimeAmount($0) })
             if ends { front.exchange.frontEnded() }
             return BackSession(world.loop, front)
         }.get()
