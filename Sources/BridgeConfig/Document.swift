@@ -246,6 +246,12 @@ public enum ErrorDetail: String, Sendable, CaseIterable { case full, brief }
 public struct GRPCWebOptions: Sendable, Equatable {
     /// Whether `application/grpc-web-text` is taken.
     public var text = true
+    /// Whether calls may come over WebSocket, one a connection (subprotocol `grpc-websockets`).
+    public var websockets = true
+    /// Whether many calls may share a WebSocket (subprotocol `grpc-websockets-multiplex`); only with ``websockets``.
+    public var multiplex = true
+    /// Fields of the opening request that become metadata of its calls, in lower case.
+    public var forwardUpgradeHeaders = ["cookie", "authorization"]
     public init() {}
 }
 

@@ -1,6 +1,7 @@
 // rtbridge: a request's head as the ingress hands it on.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeConfig
 import BridgeWire
 import NIOCore
 
@@ -9,7 +10,7 @@ import NIOCore
 /// A class, because many hold it and nobody changes it: passing it on costs one reference, not one for each part.
 public final class RequestHead: Sendable {
     public enum Version: Sendable { case http1, http2 }
-    public enum Method: Sendable { case get, post, options, head, other }
+    public enum Method: Sendable { case get, post, options, head, connect, other }
 
     public let version: Version
     public let method: Method
@@ -39,6 +40,9 @@ public final class RequestHead: Sendable {
         }
     }
 
+    /// Whether the request asks for another protocol on its stream (RFC 8441 §4: `:protocol`).
+    public var isExtendedConnect: Bool { version == .http2 && method == .connect && fields.contains(":protocol") }
+
     /// The host that was asked for, in lower case, without a port; an IPv6 address keeps its brackets.
     public var hostName: String {
         let authority = (fields.string(":authority") ?? fields.string("host") ?? "").lowercased()
@@ -55,6 +59,7 @@ public final class RequestHead: Sendable {
             if FieldBytes.areEqual(bytes, "GET") { return .get }
             if FieldBytes.areEqual(bytes, "OPTIONS") { return .options }
             if FieldBytes.areEqual(bytes, "HEAD") { return .head }
+            if FieldBytes.areEqual(bytes, "CONNECT") { return .connect }
             return .other
         }
     }
@@ -71,14 +76,20 @@ public final class ConnectionInfo: Sendable {
     /// are none.
     public let source: SocketAddress?
     public let destination: SocketAddress?
+    /// The listener's limits, for protocols that carry requests within a request.
+    public let maxHeaderBytes: Int
+    public let maxConcurrentStreams: Int
 
     public init(
-        listener: String, isTLS: Bool, client: String, source: SocketAddress? = nil, destination: SocketAddress? = nil
+        listener: String, isTLS: Bool, client: String, source: SocketAddress? = nil, destination: SocketAddress? = nil,
+        limits: ListenerLimits = ListenerLimits()
     ) {
         self.listener = listener
         self.isTLS = isTLS
         self.client = client
         self.source = source
         self.destination = destination
+        maxHeaderBytes = limits.maxHeaderBytes
+        maxConcurrentStreams = limits.maxConcurrentStreams
     }
 }

@@ -19,6 +19,9 @@ public struct HTTP2Options: Sendable {
     public var connectionWindow: Int32 = 1024 * 1024
     /// SETTINGS_MAX_HEADER_LIST_SIZE, counted as RFC 9113 §6.5.2 says. A longer list arrives marked as too large.
     public var maxHeaderListSize: UInt32 = 16 * 1024
+    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (front role): requests may have `:protocol` (RFC 8441 §3). libnghttp2 resets
+    /// streams whose pseudo-header fields break RFC 8441 §4, and all that have `:protocol` where this is off.
+    public var enablesConnectProtocol = false
 
     public init() {}
 }

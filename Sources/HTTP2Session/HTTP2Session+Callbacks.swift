@@ -47,6 +47,10 @@ extension HTTP2Session {
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
                     value: options.maxConcurrentStreams))
+            guard options.enablesConnectProtocol else { break }
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL.rawValue), value: 1))
         case .back:
             settings.append(
                 nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
@@ -205,7 +209,7 @@ extension HTTP2Session {
         withStream(header.stream_id) { stream in
             guard let stream else { return }
             stream.hasSentEnd = true
-            if role == .front, !stream.peerEnded { submitReset(stream, .noError) }
+            if role == .front, !stream.peerEnded, !stream.staysOpenAfterEnd { submitReset(stream, .noError) }
         }
     }
 

@@ -37,6 +37,8 @@ public final class HTTP2Stream {
     var sending = Sending.idle
     var isDeferred = false
     var isAboveWatermark = false
+    /// Front role: the peer may go on after our end, as in a tunnel (RFC 8441 §5); who set it sees to the stream's end.
+    public var staysOpenAfterEnd = false
     /// Our END_STREAM is on its way.
     var hasSentEnd = false
     /// Whether everything that was written is still in ``output``, what has left before its reader index.

@@ -160,7 +160,11 @@ enum DocumentPrinter {
             "name": quoted(route.name), "match": print(route.match),
             // A back-end without a name of its own has its URL for a name, and is written inline.
             "backend": route.backend.name.contains("://") ? print(route.backend) : quoted(route.backend.name),
-            "grpcWeb": object(["text": "\(route.grpcWeb.text)"]),
+            "grpcWeb": object([
+                "text": "\(route.grpcWeb.text)", "websockets": "\(route.grpcWeb.websockets)",
+                "multiplex": "\(route.grpcWeb.multiplex)",
+                "forwardUpgradeHeaders": list(route.grpcWeb.forwardUpgradeHeaders.map(quoted)),
+            ]),
             "timeouts": object([
                 "deadline": timer(route.timeouts.deadline), "maxDeadline": timer(route.timeouts.maxDeadline),
                 "idle": timer(route.timeouts.idle),

@@ -200,6 +200,9 @@ private struct RandomDocument {
 
         var route = Route(name: "route \(index)", match: match, backend: backend)
         route.grpcWeb.text = flag()
+        route.grpcWeb.websockets = flag()
+        route.grpcWeb.multiplex = route.grpcWeb.websockets && flag()
+        route.grpcWeb.forwardUpgradeHeaders = flag() ? ["cookie", "authorization"] : ["x-tenant"]
         route.cors = flag() ? cors() : nil
         let (one, other) = (duration(), duration())
         (route.timeouts.deadline, route.timeouts.maxDeadline) =

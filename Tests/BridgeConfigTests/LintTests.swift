@@ -122,7 +122,8 @@ struct LintTests {
     @Test(arguments: [
         ("tcp://a:1", #""grpcWeb": {}"#, "grpcWeb"), ("tcp://a:1", #""cors": {"allowOrigins": ["*"]}"#, "cors"),
         ("tcp://a:1", #""maxMessageBytes": 5"#, "maxMessageBytes"), ("tcp://a:1", #""udp": {}"#, "udp"),
-        ("udp://a:1", #""tcp": {}"#, "tcp"), ("grpc://a:1", #""websocket": {}"#, "websocket"),
+        ("udp://a:1", #""tcp": {}"#, "tcp"),
+        ("grpc://a:1", #""websocket": {}, "grpcWeb": {"websockets": false}"#, "websocket"),
         ("grpc://a:1", #""tcp": {}"#, "tcp"), ("ws://a:1", #""tcp": {}"#, "tcp"),
         ("ws://a:1", #""websocket": {"subprotocols": ["x"]}"#, "websocket.subprotocols"),
     ])
@@ -160,7 +161,8 @@ struct LintTests {
     }
 
     @Test func optionsWithEffectAreNot() {
-        let web = #", "grpcWeb": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
+        let web =
+            #", "grpcWeb": {}, "websocket": {}, "cors": {"allowOrigins": ["*"]}, "maxMessageBytes": 5, "tcp": null"#
         #expect(Self.warnings([Self.route("", "grpc://a:1", web)]) == [])
         #expect(Self.warnings([Self.route("", "tcp://a:1", #", "websocket": {}, "tcp": {}"#)]) == [])
         #expect(Self.warnings([Self.route("", "udp://a:1", #", "websocket": {}, "udp": {}"#)]) == [])

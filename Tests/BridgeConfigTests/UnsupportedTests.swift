@@ -50,16 +50,6 @@ struct UnsupportedTests {
               Leave the key out: this build would not do what it asks for.
             """#),
         Case(
-            #""backend": "grpc://a:1", "grpcWeb": {"websockets": true, "multiplex": true, "forwardUpgradeHeaders": ["cookie"]}"#,
-            #"""
-            f:6:38: routes[0].grpcWeb.websockets: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:6:58: routes[0].grpcWeb.multiplex: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            f:6:77: routes[0].grpcWeb.forwardUpgradeHeaders: not supported yet
-              Leave the key out: this build would not do what it asks for.
-            """#),
-        Case(
             #""backend": "b", "access": {"allowIPs": []}, "rateLimit": {}"#,
             #"""
             f:6:17: routes[0].access: not supported yet
@@ -97,9 +87,5 @@ struct UnsupportedTests {
             "rateLimit": null, "websocket": {"compression": "off"}, "tcp": {"framing": "stream"}
             """#
         #expect(complaints(document(listener: listener, backend: backend, route: route)) == [])
-        let web = #"""
-            "backend": "grpc://a:1", "grpcWeb": {"websockets": false, "multiplex": false, "forwardUpgradeHeaders": []}
-            """#
-        #expect(complaints(document(route: web)) == [])
     }
 }

@@ -104,6 +104,40 @@ def test_a_deadline_shows_its_status(page):
     assert "trailer" in page.text("#deadline-detail")
 
 
+@pytest.mark.parametrize("shares", [True, False], ids=["multiplex", "single"])
+def test_a_call_goes_both_ways_over_a_websocket(page, shares):
+    if page.element("#talk-multiplex").is_selected() != shares:
+        page.click("#talk-multiplex")
+    page.click("#talk-bidi")
+    for name in ("Ada", "Grace"):
+        page.type("#talk-name", name)
+        page.click("#talk-send")
+        page.wait_text("#talk-log li.in:last-child", f"Hello, {name}!")
+    page.click("#talk-end")
+    page.wait_text("#talk-status", "0 OK")
+    assert ("share" in page.text("#talk-detail")) == shares
+
+
+def test_a_client_stream_is_answered_once(page):
+    page.click("#talk-client")
+    for name in ("Ada", "Grace"):
+        page.type("#talk-name", name)
+        page.click("#talk-send")
+    assert page.elements("#talk-log li.in") == []
+    page.click("#talk-end")
+    page.wait_text("#talk-log li.in", "Hello, Ada and Grace!")
+    page.wait_text("#talk-status", "0 OK")
+
+
+def test_a_talk_can_be_cancelled(page):
+    page.click("#talk-bidi")
+    page.type("#talk-name", "Ada")
+    page.click("#talk-send")
+    page.wait_text("#talk-log li.in", "Hello, Ada!")
+    page.click("#talk-cancel")
+    page.wait_text("#talk-status", "1 CANCELLED")
+
+
 def test_a_tcp_session_is_opened_talks_and_is_closed(page):
     page.click("#tcp-connect")
     wait_until("the session", lambda: page.state("#tcp-state") == "good")

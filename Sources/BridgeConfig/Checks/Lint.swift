@@ -95,6 +95,7 @@ struct Lint {
     private func checkIdleOptions(_ route: Route, _ path: JSONPath) {
         let fronts = route.match.protocols
         let isGRPC = fronts.contains(.grpc) || fronts.contains(.grpcWeb)
+        let hasCalls = fronts.contains(.grpcWeb) && route.grpcWeb.websockets
         let back = route.backend.protocol
         let options: [(key: String, isUsed: Bool, hint: String)] = [
             ("grpcWeb", fronts.contains(.grpcWeb), "It is for grpc-web."),
@@ -103,7 +104,7 @@ struct Lint {
                 "It is for grpc-web, sse and http; websocket.allowOrigins guards WebSockets."
             ),
             ("maxMessageBytes", isGRPC, "It is for gRPC; WebSockets have websocket.maxMessageBytes."),
-            ("websocket", fronts.contains(.websocket), "It is for websocket."),
+            ("websocket", fronts.contains(.websocket) || hasCalls, "It is for websocket, and for grpcWeb.websockets."),
             ("tcp", back == .tcp, "It is for tcp back-ends; this one speaks \(back.rawValue)."),
             ("http", fronts.contains(.http), "It is for http."), ("sse", fronts.contains(.sse), "It is for sse."),
             (

@@ -6,9 +6,18 @@ extension Kind where Value == GRPCWebOptions {
         .object { o in
             var options = GRPCWebOptions()
             o.read("text", into: &options.text, as: .flag)
-            o.later("websockets", unless: .false)
-            o.later("multiplex", unless: .false)
-            o.later("forwardUpgradeHeaders", unless: .emptyList)
+            o.read("websockets", into: &options.websockets, as: .flag)
+            // Without WebSockets there is nothing to share.
+            options.multiplex = options.websockets
+            o.read("multiplex", into: &options.multiplex, as: .flag)
+            o.read(
+                "forwardUpgradeHeaders", into: &options.forwardUpgradeHeaders,
+                as: .distinct(.text(MatchText.fieldName)))
+            if options.multiplex, !options.websockets {
+                o.refuse(
+                    "multiplex", "calls that share a WebSocket, without WebSockets", hint: "Write \"websockets\": true."
+                )
+            }
             return options
         }
     }

@@ -57,8 +57,14 @@ final class GRPCFrontLeg {
         exchange.open(deadline: deadline.map { startedAt + TimeAmount($0) }, idle: route.idle)
     }
 
+    /// The client lives, though it sends no byte of the call.
+    func noteActivity() { exchange.noteActivity() }
+
+    /// Ends a call that may not go on for the sake of others.
+    func giveUp(_ failure: Failure) { exchange.fail(failure) }
+
     /// Ends a call that cannot go on because of what one side sent.
-    private func refuse(_ status: GRPCStatus, origin: Failure.Origin = .front) {
+    func refuse(_ status: GRPCStatus, origin: Failure.Origin = .front) {
         guard phase != .over else { return }
         let code = Int(status.code.rawValue)
         let kind: Failure.Kind = status.code == .resourceExhausted ? .messageTooBig : .protocolViolation

@@ -16,7 +16,7 @@ public enum SSEFront: FrontProtocol {
         switch head.method {
         case .get: acceptsEvents(head.fields)
         case .post, .other, .options: SSEName.inQuery(head) != nil
-        case .head: false
+        case .head, .connect: false
         }
     }
 
@@ -34,7 +34,7 @@ public enum SSEFront: FrontProtocol {
             if let id = lastEventID(request.head) { resume(request, id) } else { begin(request) }
         case .post: SSEPost(request, SSEName.inQuery(request.head) ?? "").start()
         case .other where isDelete(request.head): SSEPost.end(request, SSEName.inQuery(request.head) ?? "")
-        case .other, .options, .head:
+        case .other, .options, .head, .connect:
             var extra = FieldBlock()
             extra.append("allow", "GET, POST, DELETE")
             answer(request, 405, "A session is read with GET, written with POST and ended with DELETE.", extra)

@@ -11,16 +11,12 @@ extension WebSocketLeg: FrontLeg {
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking else { return }
         phase = .open
-        var fields = FieldBlock()
-        fields.append(":status", "101")
-        fields.append("upgrade", "websocket")
-        fields.append("connection", "Upgrade")
-        fields.append("sec-websocket-accept", accept.utf8)
-        if let subprotocol { fields.append("sec-websocket-protocol", subprotocol.utf8) }
+        var fields = WebSocketFront.answer(upgrade, subprotocol: subprotocol)
         if let extensionAnswer { fields.append("sec-websocket-extensions", extensionAnswer.description.utf8) }
         if let head { append(head, to: &fields) }
         stream.openTunnel(fields)
         let options = request.route.config.websocket
+        if untaken > 0 { takeFrames() }
         guard phase == .open else { return }
         // A drain that began while the back-end was dialled found nobody to tell.
         guard !request.worker.isDraining else { return drain() }

@@ -36,7 +36,7 @@ final class WebSocketLeg {
 
     let request: FrontRequest
     let stream: any HTTPFrontStream
-    let accept: String
+    let upgrade: WebSocketUpgrade
     let subprotocol: String?
     let startedAt: NIODeadline
     let carriage: Carriage
@@ -69,9 +69,9 @@ final class WebSocketLeg {
 
     typealias Deflate = (parameters: WebSocketDeflateParameters, answer: WebSocketExtensionOffer)
 
-    init(_ request: FrontRequest, accept: String, subprotocol: String?, deflate: Deflate? = nil) {
+    init(_ request: FrontRequest, _ upgrade: WebSocketUpgrade, subprotocol: String?, deflate: Deflate? = nil) {
         self.request = request
-        self.accept = accept
+        self.upgrade = upgrade
         self.subprotocol = subprotocol
         stream = request.stream
         startedAt = request.worker.now
@@ -231,6 +231,11 @@ extension WebSocketLeg: HTTPFrontHandler {
         guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         decoder.append(bytes)
+        // Over HTTP/2 a client may send before it is answered: no more than its window lets it.
+        if phase != .asking { takeFrames() }
+    }
+
+    func takeFrames() {
         if !isPaused { decode() }
         // Control frames alone, or no one left to take anything: nobody else would let more in.
         if !hasUntakenData { taken() } else { letInIfOver() }

@@ -33,11 +33,12 @@ final class HTTP2Connection: ChannelInboundHandler {
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
         options.maxHeaderListSize = UInt32(clamping: ingress.listener.limits.maxHeaderBytes)
+        options.enablesConnectProtocol = ingress.takesWebSockets
         session = HTTP2Session(role: .front, options: options, buffers: ingress.buffers)
         session.delegate = self
     }
 
-    private var worker: Worker { ingress.worker }
+    var worker: Worker { ingress.worker }
 
     // MARK: Lifecycle
 
@@ -108,7 +109,7 @@ extension HTTP2Connection: HTTP2SessionDelegate {
     func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {
         requests += 1
         let head = RequestHead(version: .http2, fields: fields, connection: info)
-        let front = HTTP2FrontStream(stream, connection: self, isHead: head.method == .head)
+        let front = HTTP2FrontStream(stream, connection: self, head.method)
         stream.delegate = front
         guard !isTooLarge else {
             let limit = ingress.listener.limits.maxHeaderBytes

@@ -7,17 +7,25 @@ import HTTP2Session
 import NIOCore
 
 /// Stands between a session's stream and the leg that answers it.
+///
+/// A CONNECT becomes a tunnel when it is answered: a TCP connection's end is END_STREAM then, and its reset is RST_STREAM
+/// with CANCEL (RFC 8441 §5).
 final class HTTP2FrontStream {
+    /// How long the client of a tunnel that we have ended may take to end its side, as over HTTP/1.1.
+    private static let lingerTime = TimeAmount.seconds(2)
+
     var handler: (any HTTPFrontHandler)?
     private let stream: HTTP2Stream
     private let connection: HTTP2Connection
-    private let isHead: Bool
+    private let method: RequestHead.Method
+    private var isTunnel = false
+    private var lingerTimer: WheelTimer?
     private var trailers: FieldBlock?
 
-    init(_ stream: HTTP2Stream, connection: HTTP2Connection, isHead: Bool) {
+    init(_ stream: HTTP2Stream, connection: HTTP2Connection, _ method: RequestHead.Method) {
         self.stream = stream
         self.connection = connection
-        self.isHead = isHead
+        self.method = method
     }
 }
 
@@ -29,12 +37,16 @@ extension HTTP2FrontStream: HTTPFrontStream {
 
     /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
     func respond(_ fields: FieldBlock, endStream: Bool) {
-        let endStream = endStream || isHead
+        let endStream = endStream || method == .head
         stream.respond(fields, endStream: endStream)
         if endStream { handler = nil }
     }
 
-    func openTunnel(_ fields: FieldBlock) { stream.respond(fields, endStream: false) }
+    func openTunnel(_ fields: FieldBlock) {
+        isTunnel = true
+        stream.staysOpenAfterEnd = true
+        stream.respond(fields, endStream: false)
+    }
 
     func write(_ bytes: ByteBuffer) { stream.write(bytes) }
 
@@ -42,9 +54,11 @@ extension HTTP2FrontStream: HTTPFrontStream {
     func finish(_ trailers: FieldBlock?) {
         stream.finish(trailers)
         handler = nil
+        guard isTunnel, !stream.hasPeerEnded else { return }
+        lingerTimer = connection.worker.timers.schedule(at: connection.worker.now + Self.lingerTime, self)
     }
 
-    func reset() { stream.breakOff() }
+    func reset() { if isTunnel { stream.reset(.cancel) } else { stream.breakOff() } }
     func consume(_ count: Int) { stream.consume(count) }
 }
 
@@ -59,14 +73,28 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
         handler.requestBody(bytes)
     }
 
-    func http2Ended() { handler?.requestEnded(trailers) }
+    func http2Ended() {
+        // There is nothing to tunnel from a client that has ended its side before the tunnel was there.
+        guard method == .connect, !isTunnel, let handler else { return self.handler?.requestEnded(trailers) ?? () }
+        self.handler = nil
+        stream.reset(.cancel)
+        handler.requestAborted("the client ended its side of the tunnel before it was open")
+    }
+
     func http2Writable() { handler?.responseWritable() }
 
     func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
+        // Whoever hears of it ends the stream once more: there is nothing left to linger for.
+        isTunnel = false
+        lingerTimer?.cancel()
         if let handler {
             self.handler = nil
             handler.requestAborted("the client reset the stream: \(errorCode)")
         }
         connection.streamClosed()
     }
+}
+
+extension HTTP2FrontStream: WheelTimerTarget {
+    func timerFired(_ timer: WheelTimer) { stream.reset(.cancel) }
 }

@@ -26,6 +26,8 @@ package final class Ingress {
     /// `grpc.health.v1`, where this listener answers it.
     private let healthRoute: WorkerRoute?
     let counters: ListenerCounters
+    /// Whether a request for a WebSocket may find a route here: HTTP/2 clients are told (RFC 8441 §3).
+    let takesWebSockets: Bool
     private var refusedConnections = 0
     /// Connections that are open here, to be told of a drain.
     private var connections: [ObjectIdentifier: any DrainableConnection] = [:]
@@ -37,6 +39,10 @@ package final class Ingress {
         self.listener = listener
         counters = worker.counters.listener(listener.name)
         table = RouteTable(routes)
+        takesWebSockets = routes.contains { route in
+            let protocols = route.config.match.protocols
+            return protocols.contains(.websocket) || protocols.contains(.grpcWeb) && route.config.grpcWeb.websockets
+        }
         self.local = local
         self.healthRoute = healthRoute
     }
@@ -46,6 +52,8 @@ package final class Ingress {
         if let local, local.answer(head, stream, worker) { return }
         if CORSPolicy.isPreflight(head) { return answerPreflight(head, stream) }
         for front in fronts where front.recognises(head) {
+            if front.name == .websocket, openCalls(head, stream) { return }
+            if front.name == .http, head.isExtendedConnect { return refuseProtocol(head, stream) }
             if let route = healthRoute, Self.isHealthCall(head), front.name != .websocket {
                 return front.accept(FrontRequest(head: head, stream: stream, route: route, worker: worker))
             }
@@ -62,8 +70,30 @@ package final class Ingress {
         }
     }
 
+    /// RFC 9220 §3 has 501 for a `:protocol` that the server does not know.
+    private func refuseProtocol(_ head: RequestHead, _ stream: any HTTPFrontStream) {
+        let name = head.fields.string(":protocol") ?? ""
+        LocalAnswer.send(
+            stream, status: 501, text: "CONNECT takes the :protocol websocket alone, and not \(name.prefix(32)).")
+    }
+
     private static func isHealthCall(_ head: RequestHead) -> Bool {
         head.path.withUnsafeBytes { FieldBytes.hasPrefix($0, "/grpc.health.v1.Health/") }
+    }
+
+    /// Calls over WebSocket go where gRPC-Web goes. Where no such route wants them, the WebSocket is one like any other.
+    private func openCalls(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
+        guard GRPCWebSocketFront.isOffered(head), let route = routeOfCall(head),
+            let opening = GRPCWebSocketFront.choose(head, route)
+        else { return false }
+        let request = FrontRequest(head: head, stream: stream, route: route, worker: worker)
+        GRPCWebSocketFront.accept(request, opening) { [self] in routeOfCall($0) }
+        return true
+    }
+
+    private func routeOfCall(_ head: RequestHead) -> WorkerRoute? {
+        if let healthRoute, Self.isHealthCall(head) { return healthRoute }
+        return table.find(head, .grpcWeb)
     }
 
     private func answerPreflight(_ head: RequestHead, _ stream: any HTTPFrontStream) {
@@ -103,7 +133,7 @@ package final class Ingress {
         if let route = table.find(head, .grpcWeb) {
             return GRPCWebFront.refuseOther(FrontRequest(head: head, stream: stream, route: route, worker: worker))
         }
-        if wanted.contains(.websocket) { return WebSocketFront.refuseOther(stream) }
+        if wanted.contains(.websocket) { return WebSocketFront.refuseOther(head, stream) }
         if wanted.contains(.grpc) {
             return LocalAnswer.send(stream, status: 415, text: "This path takes gRPC (application/grpc) alone.")
         }

@@ -42,7 +42,8 @@ public struct LocalPages: Sendable {
 
     /// - Returns: whether the path was one of these, and is answered.
     func answer(_ head: RequestHead, _ stream: any HTTPFrontStream, _ worker: Worker) -> Bool {
-        guard !pages.isEmpty || !deferred.isEmpty, !head.fields.contains("upgrade") else { return false }
+        guard !pages.isEmpty || !deferred.isEmpty, !head.fields.contains("upgrade"), head.method != .connect
+        else { return false }
         let path = String(decoding: head.path, as: UTF8.self)
         let (make, makeDeferred) = (pages[path], deferred[path])
         guard make != nil || makeDeferred != nil else { return false }

@@ -142,7 +142,7 @@ enum ListenerBinder {
         let info = ConnectionInfo(
             listener: listener.name, isTLS: listener.tls != nil, client: client,
             source: addresses?.source ?? channel.remoteAddress,
-            destination: addresses?.destination ?? channel.localAddress)
+            destination: addresses?.destination ?? channel.localAddress, limits: listener.limits)
         let pipeline = channel.pipeline.syncOperations
         if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
         try pipeline.addHandler(ingress.makeStarter(info))

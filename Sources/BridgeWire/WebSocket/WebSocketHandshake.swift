@@ -23,6 +23,12 @@ public enum WebSocketHandshake {
         fields.contains("upgrade") && FieldTokens.contains(fields, "upgrade", token: "websocket")
     }
 
+    /// The same over HTTP/2: `:protocol` is `websocket` (RFC 8441 §5; the names of the Upgrade Token Registry know no case,
+    /// RFC 9110 §16.7).
+    public static func isExtendedConnect(_ fields: FieldBlock) -> Bool {
+        FieldTokens.contains(fields, ":protocol", token: "websocket")
+    }
+
     /// Checks an HTTP/1.1 request (RFC 6455 §4.2.1). `Host` is the HTTP layer's to demand (RFC 9112 §3.2).
     ///
     /// - Parameter fields: the request's fields, names in lower case.

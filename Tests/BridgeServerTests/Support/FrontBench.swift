@@ -36,7 +36,8 @@ final class FrontBench {
         }
         let listener = ListenerShared(config, tls: nil, isAdmin: false)
         ingress = Ingress(worker: worker, listener: listener, routes: routes, local: pages, healthRoute: nil)
-        let info = ConnectionInfo(listener: "public", isTLS: false, client: "198.51.100.1")
+        let info = ConnectionInfo(
+            listener: "public", isTLS: false, client: "198.51.100.1", limits: config.limits)
         channel = EmbeddedChannel(loop: loop)
         try channel.pipeline.syncOperations.addHandlers([socket, ConnectionStarter(ingress: ingress, info: info)])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

@@ -17,6 +17,7 @@ final class HTTP2Bench {
         private(set) var body = ByteBuffer()
         private(set) var trailers: FieldBlock?
         private(set) var closeCode: HTTP2ErrorCode?
+        private(set) var hasEnded = false
         var consumes = true
 
         func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
@@ -32,7 +33,7 @@ final class HTTP2Bench {
             if consumes { stream.consume(bytes.readableBytes) }
         }
 
-        func http2Ended() {}
+        func http2Ended() { hasEnded = true }
         func http2Writable() {}
         func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) { closeCode = errorCode }
 
@@ -53,8 +54,10 @@ final class HTTP2Bench {
     let session = HTTP2Session(role: .back)
     let side = Side()
 
-    init(limits change: (inout ListenerLimits) -> Void = { _ in }) throws {
-        front = try FrontBench(limits: change)
+    init(
+        limits change: (inout ListenerLimits) -> Void = { _ in }, route changeRoute: (inout Route) -> Void = { _ in }
+    ) throws {
+        front = try FrontBench(limits: change, route: changeRoute)
         session.delegate = side
         try run()
     }
@@ -104,6 +107,12 @@ final class HTTP2Bench {
         let call = Call()
         call.stream = session.open(block, endStream: endStream, delegate: call)
         return call.stream == nil ? nil : call
+    }
+
+    /// An extended CONNECT for a WebSocket (RFC 8441 §5), not ended.
+    func webSocket(_ path: String = "/ws", _ fields: [(String, String)] = []) -> Call? {
+        let own = [(":protocol", "websocket"), ("sec-websocket-version", "13")]
+        return open("CONNECT", path, own + fields, endStream: false)
     }
 
     /// A native gRPC call with one message.
