@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import NIOCore
 import NIOOpenSSL
 import NIOPosix
@@ -15,6 +16,10 @@ struct Dialer {
     var tls: TLSClient?
     /// nil: failures of TLS are told by somebody else.
     var notes: TLSNotes?
+    /// See ``TCPLiveness``.
+    var userTimeout: Duration?
+    /// Whether connections are counted; a health check's are not.
+    var isCounted = true
     /// Stands in for sockets where it is set.
     var openChannel: ChannelOpener?
 
@@ -50,6 +55,7 @@ struct Dialer {
     ) {
         if let openChannel { return done(.success(openChannel(handler))) }
         let (worker, text) = (worker, Self.text(endpoint))
+        let done = counted(text, done)
         let preamble = backend.proxyProtocol.map { ProxyPreamble($0, for: exchange) }
         var handlers: [any ChannelHandler] = preamble.map { [$0] } ?? []
         guard let tls else {
@@ -67,11 +73,36 @@ struct Dialer {
         }
     }
 
+    private func counted(
+        _ endpoint: String, _ done: @escaping (Result<any Channel, Failure>) -> Void
+    ) -> (Result<any Channel, Failure>) -> Void {
+        guard isCounted else { return done }
+        let counters = worker.counters.backend(backend.name).endpoint(endpoint)
+        return { result in
+            switch result {
+            case .success: counters.connected()
+            case .failure(let failure): counters.failedToConnect(failure.kind.rawValue)
+            }
+            done(result)
+        }
+    }
+
+    private func liveness(_ endpoint: Address) -> [TCPLiveness.Option] {
+        switch endpoint {
+        case .host: TCPLiveness.options(userTimeout: userTimeout)
+        // A peer on this machine cannot vanish without a word.
+        case .unix: []
+        }
+    }
+
     private func open(
         _ endpoint: Address, _ nodelay: Bool, _ handlers: NIOLoopBound<[any ChannelHandler]>,
         _ done: @escaping (Result<any Channel, any Error>) -> Void
     ) {
-        let bootstrap = ClientBootstrap(group: worker.eventLoop)
+        let bootstrap = liveness(endpoint)
+            .reduce(ClientBootstrap(group: worker.eventLoop)) {
+                $0.channelOption(ChannelOptions.Types.SocketOption(level: $1.level, name: $1.name), value: $1.value)
+            }
             .connectTimeout(TimeAmount(backend.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: nodelay ? 1 : 0)
             .channelOption(.allowRemoteHalfClosure, value: true)
@@ -99,7 +130,7 @@ struct Dialer {
         switch error {
         case ChannelError.connectTimeout(let after):
             let reason = "no answer within \(Double(after.nanoseconds) / 1e9) s (timeouts.connect)"
-            return Failure(.connectTimeout, .back, .connect, reason, address: address)
+            return Failure(.connectTimeout, .back, .connect, reason, address: address, timeout: .connect)
         case let error as NIOConnectionError:
             if let last = error.connectionErrors.last { return failure(last.error, address) }
             return Failure(.resolveFailed, .back, .resolve, "the name does not resolve", address: address)

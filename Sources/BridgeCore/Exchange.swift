@@ -31,6 +31,12 @@ public final class Exchange {
     var reconnection: Reconnection?
     var lastAddress: String?
     var lastDropped = 0
+    private var lastAttempts = 1
+    let startedAt: NIODeadline
+    /// What was tried for it; there is none while nothing has failed.
+    var tried: FailureTimeline?
+    /// When its connection was dialled, and how long that took; what explains a failure that comes later.
+    var dialled: (began: NIODeadline, took: TimeAmount)?
     var isBackWaiting = false
     /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
     public private(set) var firstHead: FieldBlock?
@@ -57,7 +63,9 @@ public final class Exchange {
         self.client = client
         self.route = route
         self.worker = worker
+        startedAt = worker.now
         lastActivity = worker.now
+        route.counters.begin()
     }
 
     /// Nothing that is delivered goes anywhere any more.
@@ -68,6 +76,11 @@ public final class Exchange {
 
     /// Messages that were dropped: of the back-end because the client was slow, of the client because there was none.
     public var dropped: Int { (back?.dropped ?? 0) + lastDropped + (reconnection?.held.dropped ?? 0) }
+
+    /// How often the call was tried.
+    public var attempts: Int { back?.attempts ?? lastAttempts }
+    /// How often the session got a new back-end connection.
+    public var reconnects: Int { reconnection?.reconnects ?? 0 }
 
     // MARK: Commands of the front leg
 
@@ -137,7 +150,10 @@ public final class Exchange {
     }
 
     /// The client is gone after its last byte: the back-end gets what is under way, then its end.
-    public func frontClosed() {
+    ///
+    /// - Parameter failure: why it is gone, where that was not in order.
+    public func frontClosed(_ failure: Failure? = nil) {
+        if !isOver { self.failure = failure }
         switch state.frontClosed() {
         case .finishAndDetach:
             back?.finish(nil)
@@ -225,10 +241,7 @@ public final class Exchange {
     public func fail(_ failure: Failure) {
         guard state.closed() else { return }
         self.failure = failure
-        worker.failedCalls.add(
-            FailedCall(
-                route: route.name, client: client, endedAt: worker.now, failure: failure,
-                timeline: back?.timeline ?? reconnection?.timeline ?? FailureTimeline()))
+        note(failure)
         front?.fail(failure)
         close(.cancel)
     }
@@ -246,9 +259,13 @@ public final class Exchange {
         reconnection?.close()
         _ = held.removeAll()
         let back = back
-        if let address = back?.address { lastAddress = address }
-        lastDropped += back?.dropped ?? 0
+        if let back {
+            if let address = back.address { lastAddress = address }
+            lastDropped += back.dropped
+            lastAttempts = back.attempts
+        }
         self.back = nil
+        count()
         front = nil
         switch end {
         case .detach: back?.detach()
@@ -260,8 +277,12 @@ public final class Exchange {
 extension Exchange: WheelTimerTarget {
     public func timerFired(_ timer: WheelTimer) {
         guard timer !== idleTimer else { return lookForSilence() }
-        let reason = "the call's deadline has passed (\(front?.deadlineKey ?? ""))"
-        fail(Failure(.deadlineExceeded, .bridge, .body, reason, address: back?.address))
+        let key = front?.deadlineKey ?? ""
+        let reason = "the call's deadline has passed (\(key))"
+        fail(
+            Failure(
+                .deadlineExceeded, .bridge, .body, reason, address: back?.address,
+                timeout: Failure.Timeout(rawValue: key)))
     }
 
     /// The time is over in which not a byte went through, unless one did.
@@ -269,9 +290,9 @@ extension Exchange: WheelTimerTarget {
         guard let idleAfter else { return }
         guard worker.now - lastActivity < idleAfter else {
             let seconds = Double(idleAfter.nanoseconds) / 1e9
-            let key = route.config.backend.protocol == .udp ? "udp.idle" : "timeouts.idle"
-            let reason = "no byte in either direction for \(seconds) s (\(key))"
-            fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address))
+            let key: Failure.Timeout = route.config.backend.protocol == .udp ? .udpIdle : .idle
+            let reason = "no byte in either direction for \(seconds) s (\(key.rawValue))"
+            fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address, timeout: key))
             return
         }
         idleTimer = worker.timers.schedule(at: lastActivity + idleAfter, self)

@@ -32,6 +32,26 @@ public struct Failure: Error, Sendable, Equatable {
         public static let overloaded = Kind(rawValue: "overloaded")
     }
 
+    /// The time-out that fired, by the key that sets it. Extensible, and bounded: no value comes from a peer.
+    public struct Timeout: RawRepresentable, Sendable, Hashable {
+        public var rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static let connect = Timeout(rawValue: "timeouts.connect")
+        /// Of a WebSocket's opening handshake with a back-end.
+        public static let handshake = Timeout(rawValue: "timeouts.handshake")
+        public static let idle = Timeout(rawValue: "timeouts.idle")
+        public static let udpIdle = Timeout(rawValue: "udp.idle")
+        public static let perAttempt = Timeout(rawValue: "retryPolicy.perAttemptTimeout")
+        public static let maxHold = Timeout(rawValue: "reconnect.maxHold")
+        public static let pong = Timeout(rawValue: "websocket.pongTimeout")
+        public static let keepalive = Timeout(rawValue: "keepalive.timeout")
+        public static let header = Timeout(rawValue: "limits.headerTimeout")
+        public static let connectionIdle = Timeout(rawValue: "limits.idleTimeout")
+        /// gRPC connection-backoff.md: MIN_CONNECT_TIMEOUT, which no key sets.
+        public static let settings = Timeout(rawValue: "settings")
+    }
+
     /// Whose fault it was.
     public enum Origin: String, Sendable { case front, back, bridge }
 
@@ -50,6 +70,10 @@ public struct Failure: Error, Sendable, Equatable {
     public var reason: String
     /// The back-end's address, where one was involved.
     public var address: String?
+    /// What the peer said that explains it, for the client alone: payload, which is kept nowhere.
+    public var detail: String?
+    /// Which time-out fired, where one did.
+    public var timeout: Timeout?
     /// The gRPC status that says it best, where the kind's own does not.
     public var grpcCode: Int?
     /// The back-end's own answer, for clients that have had none yet.
@@ -78,7 +102,8 @@ public struct Failure: Error, Sendable, Equatable {
     }
 
     public init(
-        _ kind: Kind, _ origin: Origin, _ phase: Phase, _ reason: String, address: String? = nil, grpcCode: Int? = nil
+        _ kind: Kind, _ origin: Origin, _ phase: Phase, _ reason: String, address: String? = nil, grpcCode: Int? = nil,
+        timeout: Timeout? = nil
     ) {
         self.kind = kind
         self.origin = origin
@@ -86,6 +111,7 @@ public struct Failure: Error, Sendable, Equatable {
         self.reason = reason
         self.address = address
         self.grpcCode = grpcCode
+        self.timeout = timeout
     }
 
     /// "route greeter: 10.0.0.11:50051: connect: connection refused (attempt 3 of 3, 412 ms)", or the kind alone where a
@@ -96,6 +122,7 @@ public struct Failure: Error, Sendable, Equatable {
         if let address { parts.append(address) }
         if origin == .back { parts.append(phase.rawValue) }
         parts.append(reason)
+        if let detail { parts.append(detail) }
         return parts.joined(separator: ": ") + (attempts.map { " (\($0.text))" } ?? "")
     }
 }

@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
+import BridgePolicy
 import NIOCore
 
 /// The client's messages in order, up to the route's `reconnect.bufferBytes`; then `reconnect.overflow` decides.
 ///
 /// With `pause` the bound may be passed by what one read of the client's connection brought. The rest of a message whose
 /// beginning was written is never dropped: a stream that goes on has to go on there.
+///
+/// The worker's budget for all sessions is a second bound: while it is used up, a session is as full as by its own.
 struct HeldMessages {
     enum OnAppend: Equatable {
         case kept
@@ -28,13 +31,25 @@ struct HeldMessages {
     /// Messages that went for want of room, or because their beginning was written to a session that is no more.
     private(set) var dropped = 0
 
-    init(limit: Int, overflow: ReconnectOptions.Overflow) {
+    private let budget: ByteBudget
+    /// What the budget was told of.
+    private var accounted = 0
+
+    init(limit: Int, overflow: ReconnectOptions.Overflow, budget: ByteBudget) {
         self.limit = limit
         self.overflow = overflow
+        self.budget = budget
     }
 
     var byteCount: Int { rest.byteCount + messages.byteCount }
-    var isFull: Bool { byteCount >= limit }
+    var isFull: Bool { byteCount >= limit || budget.isUsedUp }
+    private var isOver: Bool { byteCount > limit || budget.used > budget.limit }
+
+    private mutating func account() {
+        guard byteCount != accounted else { return }
+        budget.change(by: byteCount - accounted)
+        accounted = byteCount
+    }
 
     mutating func append(_ bytes: ByteBuffer, _ flags: BodyFlags) -> OnAppend {
         put(bytes, flags)
@@ -69,6 +84,7 @@ struct HeldMessages {
     }
 
     mutating func popFirst() -> (bytes: ByteBuffer, flags: BodyFlags)? {
+        defer { account() }
         if let piece = rest.popFirst() { return piece }
         isRestOpen = false
         return messages.popFirst()
@@ -78,17 +94,20 @@ struct HeldMessages {
         rest = PieceQueue()
         messages = PieceQueue()
         isRestOpen = false
+        account()
     }
 
     private mutating func settle() -> OnAppend {
+        account()
         switch overflow {
         case .pause: return isFull ? .full : .kept
-        case .close: return byteCount > limit ? .overflowed : .kept
+        case .close: return isOver ? .overflowed : .kept
         case .dropOldest:
-            guard byteCount > limit, !messages.isEmpty else { return .kept }
+            guard isOver, !messages.isEmpty else { return .kept }
             var isWhole = true
-            while byteCount > limit, !messages.isEmpty {
+            while isOver, !messages.isEmpty {
                 isWhole = messages.dropMessage()
+                account()
                 dropped += 1
             }
             return .dropped(cutsMessage: !isWhole)

@@ -66,8 +66,8 @@ public protocol BackLeg: AnyObject {
     var address: String? { get }
     /// Messages that were dropped because the client was slow.
     var dropped: Int { get }
-    /// What was tried for the call, where more than once may be.
-    var timeline: FailureTimeline? { get }
+    /// How often the call was tried.
+    var attempts: Int { get }
     /// Reaches for the back-end; `exchange` hears of it by ``Exchange/backOpened(_:)`` or ``Exchange/backFailed(_:)``.
     func open(_ exchange: Exchange)
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags)
@@ -87,7 +87,7 @@ public protocol BackLeg: AnyObject {
 extension BackLeg {
     /// Most protocols stop the back-end instead.
     public var dropped: Int { 0 }
-    public var timeline: FailureTimeline? { nil }
+    public var attempts: Int { 1 }
     public func takeUnwritten() -> Unwritten { Unwritten() }
 }
 

@@ -14,11 +14,12 @@ final class Reconnection {
     /// What the new connection is given first goes on a message whose beginning the old one had written.
     private(set) var isMidMessage = false
     private(set) var state: ReconnectState
-    private(set) var timeline = FailureTimeline()
+    private(set) var reconnects = 0
     /// The exchange ends this before it goes.
     private unowned let exchange: Exchange
     private var timers = Timers()
-    private let startedAt: Duration
+    /// When the attempt under way began.
+    private var dialledAt: NIODeadline
     /// How much had gone through when the back-end's connection came.
     private var mark = (written: 0, read: 0)
     private var lastFailure: Failure?
@@ -39,10 +40,11 @@ final class Reconnection {
     init(_ options: ReconnectOptions, _ exchange: Exchange) {
         self.options = options
         self.exchange = exchange
-        held = HeldMessages(limit: options.bufferBytes, overflow: options.overflow)
+        held = HeldMessages(
+            limit: options.bufferBytes, overflow: options.overflow, budget: exchange.worker.held)
         state = ReconnectState(options.policy)
-        startedAt = Self.time(exchange.worker.now)
-        state.started(at: startedAt)
+        dialledAt = exchange.worker.now
+        state.started(at: Self.time(exchange.worker.now))
         armHold()
     }
 
@@ -65,9 +67,11 @@ final class Reconnection {
         timers.cancelAll()
         state.connected(at: now)
         mark = (exchange.bytesIn - held.byteCount, exchange.bytesOut)
-        note(address: back.address, phase: .connect, "connected")
+        noteDial(address: back.address, phase: .connect, "connected")
         if let preamble = options.preamble { back.deliver(ByteBuffer(string: preamble), [.endsMessage, .ofBridge]) }
         guard !isNew else { return }
+        reconnects += 1
+        exchange.route.counters.reconnected()
         log("back-end reached again", back.address, reason: nil, delay: nil)
         exchange.front?.backReconnected()
         while exchange.state.phase == .open, let (bytes, flags) = held.popFirst() { back.deliver(bytes, flags) }
@@ -78,7 +82,13 @@ final class Reconnection {
         let written = exchange.bytesIn - held.byteCount - unwritten.byteCount
         let traffic = ReconnectState.Traffic(hasWritten: written > mark.written, hasRead: exchange.bytesOut > mark.read)
         let wasLive = state.phase == .live
-        note(address: failure.address, phase: failure.phase, failure.reason)
+        if wasLive {
+            exchange.route.counters.lostBack()
+            exchange.noteStep(
+                began: exchange.worker.now, took: nil, address: failure.address, phase: failure.phase, failure.reason)
+        } else if !exchange.hasNoted(failure, since: dialledAt) {
+            noteDial(address: failure.address, phase: failure.phase, failure.reason)
+        }
         lastFailure = failure
         let next = state.lost(loss, traffic, at: now, using: &exchange.worker.random)
         if case .retry(let attempt, let delay) = next {
@@ -95,10 +105,14 @@ final class Reconnection {
     /// The failure that ends the session, with what was tried. It is logged.
     func finalFailure(_ failure: Failure) -> Failure {
         var failure = failure
+        if state.isOutOfTime {
+            failure.timeout = .maxHold
+            failure.reason += ", and no answer within reconnect.maxHold"
+        }
         failure.attempts = Failure.Attempts(
             count: state.attempts, limit: options.policy.maxAttempts, elapsed: state.elapsed(at: now))
         var metadata = metadata(failure.address, failure.reason, nil, state.attempts)
-        metadata[LogKeys.attempts] = "\(timeline.text)"
+        metadata[LogKeys.attempts] = "\(exchange.timeline.text)"
         exchange.worker.logger.info("back-end given up", metadata: metadata)
         return failure
     }
@@ -116,9 +130,9 @@ final class Reconnection {
         timers.hold = exchange.worker.timers.schedule(at: end, self)
     }
 
-    private func note(address: String?, phase: Failure.Phase, _ result: String) {
-        timeline.add(
-            .init(at: now - startedAt, address: address ?? "-", phase: phase.rawValue, result: result))
+    private func noteDial(address: String?, phase: Failure.Phase, _ result: String) {
+        exchange.noteStep(
+            began: dialledAt, took: exchange.worker.now - dialledAt, address: address, phase: phase, result)
     }
 
     private func log(_ message: Logger.Message, _ address: String?, reason: String?, delay: Duration?) {
@@ -142,17 +156,19 @@ extension Reconnection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
         if timer === timers.delay {
             timers.delay = nil
-            if state.delayPassed() { exchange.dial() }
+            guard state.delayPassed() else { return }
+            dialledAt = exchange.worker.now
+            exchange.route.counters.redialled()
+            exchange.dial()
             return
         }
         guard timer === timers.hold else { return }
         timers.hold = nil
         guard state.holdPassed(at: now) else { return }
-        let reason = "no answer within reconnect.maxHold"
         exchange.fail(
             finalFailure(
                 lastFailure
-                    ?? Failure(.connectTimeout, .back, .connect, reason, address: exchange.backAddress)))
+                    ?? Failure(.connectTimeout, .back, .connect, "no connection", address: exchange.backAddress)))
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeConfig
+import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -28,8 +29,12 @@ public final class WorkerRoute {
     public let datagramIdle: TimeAmount?
     private var idleWatch: IdleWatch?
 
-    public init(config: Route, connector: any BackConnector) {
+    /// The worker's, of this route.
+    public let counters: RouteCounters
+
+    public init(config: Route, connector: any BackConnector, counters: RouteCounters = RouteCounters()) {
         self.config = config
+        self.counters = counters
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief

@@ -1,6 +1,7 @@
 // rtbridge: one event loop and all that belongs to it alone.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgePolicy
 import BridgeTelemetry
 import Logging
 import NIOCore
@@ -32,6 +33,12 @@ public final class Worker {
     /// Larger ones are not kept.
     private static let maximumSpareOutputBytes = 128 * 1024
 
+    public let counters: WorkerCounters
+    /// What is kept of clients' bytes for retries and for back-ends that are away.
+    public let held: ByteBudget
+    /// With two workers an eighth of a gibibyte: 256 calls or sessions that are kept with all that each may have.
+    public static let maximumHeldBytes = 64 * 1024 * 1024
+
     /// What failed of late, for people who ask why.
     public internal(set) var failedCalls = FailedCalls()
 
@@ -42,9 +49,11 @@ public final class Worker {
     /// - Parameter sessions: shared by all workers.
     public init(
         eventLoop: any EventLoop, index: Int, logger: Logger, accessLog: AccessLog?,
-        sessions: SessionDirectory = SessionDirectory()
+        sessions: SessionDirectory = SessionDirectory(), maximumHeldBytes: Int = maximumHeldBytes
     ) {
         self.sessions = sessions
+        held = ByteBudget(limit: maximumHeldBytes)
+        counters = WorkerCounters(held: held)
         self.eventLoop = eventLoop
         self.index = index
         self.logger = logger

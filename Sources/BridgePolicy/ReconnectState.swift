@@ -50,6 +50,8 @@ public struct ReconnectState: Sendable {
     public private(set) var phase = Phase.idle
     /// Dials of this outage.
     public private(set) var attempts = 0
+    /// Why it is over: there was no time left for another dial, or for the one under way.
+    public private(set) var isOutOfTime = false
     private var attemptsSinceLoss = 0
     private var backoff: Backoff
     private var outageStart: Duration = .zero
@@ -114,6 +116,7 @@ public struct ReconnectState: Sendable {
         case .dialling, .waiting:
             guard now >= holdEnd else { return false }
             phase = .over
+            isOutOfTime = true
             return true
         case .idle, .live, .over: return false
         }
@@ -149,6 +152,7 @@ public struct ReconnectState: Sendable {
         // A dial that would come after the end of the hold is none.
         guard now + delay < holdEnd else {
             phase = .over
+            isOutOfTime = true
             return .giveUp
         }
         phase = .waiting

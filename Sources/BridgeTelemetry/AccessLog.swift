@@ -15,16 +15,23 @@ public struct AccessRecord: Sendable {
     public var status: String
     /// Why it failed (a failure kind's raw value), or empty.
     public var failure: String
+    /// The key of the time-out that fired, or empty.
+    public var timeout: String
     public var back: String
     public var bytesIn: Int
     public var bytesOut: Int
     /// Messages for the client that were dropped because it was slow.
     public var dropped: Int
+    /// How often a call was tried, from 1.
+    public var attempts: Int
+    /// How often a session got a new back-end connection.
+    public var reconnects: Int
     public var duration: Duration
 
     public init(
-        route: String, front: String, client: String, path: String, status: String, failure: String, back: String,
-        bytesIn: Int, bytesOut: Int, dropped: Int = 0, duration: Duration
+        route: String, front: String, client: String, path: String, status: String, failure: String,
+        timeout: String = "", back: String, bytesIn: Int, bytesOut: Int, dropped: Int = 0, attempts: Int = 1,
+        reconnects: Int = 0, duration: Duration
     ) {
         self.route = route
         self.front = front
@@ -32,10 +39,13 @@ public struct AccessRecord: Sendable {
         self.path = path
         self.status = status
         self.failure = failure
+        self.timeout = timeout
         self.back = back
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
         self.dropped = dropped
+        self.attempts = attempts
+        self.reconnects = reconnects
         self.duration = duration
     }
 }
@@ -63,10 +73,13 @@ public final class AccessLog: Sendable {
         line.add("request.path", record.path)
         line.add("status", record.status)
         if !record.failure.isEmpty { line.add("failure.kind", record.failure) }
+        if !record.timeout.isEmpty { line.add("failure.timeout", record.timeout) }
         line.add("back.address", record.back.isEmpty ? "-" : record.back)
         line.add("bytes.in", record.bytesIn)
         line.add("bytes.out", record.bytesOut)
         if record.dropped > 0 { line.add("messages.dropped", record.dropped) }
+        if record.attempts > 1 { line.add("attempts", record.attempts) }
+        if record.reconnects > 0 { line.add("reconnects", record.reconnects) }
         line.add("duration.us", Int(record.duration / .microseconds(1)))
         return line.finish()
     }

@@ -38,9 +38,15 @@ public struct LineLogHandler: LogHandler {
 /// The time of day as text.
 public enum WallClock {
     /// RFC 3339 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`.
-    public static func timestamp() -> String {
+    ///
+    /// - Parameter ago: how long before now.
+    public static func timestamp(ago: Duration = .zero) -> String {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
+        if ago != .zero {
+            let then = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - Int64(ago / .nanoseconds(1))
+            now = timespec(tv_sec: Int(then / 1_000_000_000), tv_nsec: Int(then % 1_000_000_000))
+        }
         var parts = tm()
         gmtime_r(&now.tv_sec, &parts)
         func pad(_ value: some BinaryInteger, _ width: Int) -> String {
@@ -94,8 +100,12 @@ struct LogLine {
 
     private static func hasControls(_ value: String) -> Bool { value.utf8.contains { $0 < 0x20 || $0 == 0x7f } }
 
+    private static func quoted(_ value: String) -> String { JSONText.quoted(value) }
+}
+
+public enum JSONText {
     /// RFC 8259 §7. A peer's bytes cannot break out of the line.
-    static func quoted(_ value: String) -> String {
+    public static func quoted(_ value: String) -> String {
         var quoted = "\""
         for scalar in value.unicodeScalars {
             switch scalar {

@@ -117,6 +117,31 @@ struct RetryTests {
         await server.close()
     }
 
+    /// The client goes on sending while the next attempt waits for its time: more than is kept, and nothing is lost of it.
+    @Test func aRequestThatGrowsWhileAnAttemptWaitsIsSaidWhole() async throws {
+        let seen = Seen()
+        let server = try await HTTP2Server { _, request in
+            // The first one fails before the request has ended.
+            if seen.note(request) == 0 { request.trailersOnly("14") } else { request.echo() }
+        }
+        let world = try await RetryWorld.make([server.port]) {
+            $0.initialBackoff = .milliseconds(300)
+            $0.jitter = .fraction(0)
+        }
+        let call = try await BackSession.open(world)
+        let text = String(repeating: "x", count: KeptRequest.defaultMaximum * 3 / 2)
+        var frame = HTTP1Request.frame(text)
+        try await call.send(frame.readSlice(length: KeptRequest.defaultMaximum - 1000) ?? ByteBuffer())
+        try await Self.firstFailure(world)
+        try await call.send(frame)
+        try await call.end()
+        try await GRPCCalls.expectAnswer(call, text)
+        #expect(seen.attempts == ["-", "1"])
+        let held = try await world.loop.submit { world.bound.value.worker.held.used }.get()
+        #expect(held == 0)
+        await server.close()
+    }
+
     @Test func aStatusThatThePolicyDoesNotNamePassesAtOnce() async throws {
         let seen = Seen()
         let server = try await HTTP2Server(failing(9, seen) { $0.trailersOnly("3") })

@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgePolicy
+import BridgeTelemetry
 import NIOCore
 
 /// The endpoints of one back-end on one worker. An endpoint is usable while its health checks say so and its failures
@@ -42,6 +43,11 @@ final class EndpointSet {
     /// Calls `done` once there are endpoints: at once where all are addresses, else after names were resolved. Names
     /// are resolved again, behind what goes on, when they were last resolved longer than `dnsRefresh` ago.
     func whenResolved(_ done: @escaping (Failure?) -> Void) { names.whenResolved(done) }
+
+    /// When and how fast the names were resolved last, and to how many addresses; nil where there are no names.
+    var lastResolution: (began: NIODeadline, took: TimeAmount, count: Int)? {
+        names.lastResolution.map { ($0.began, $0.took, endpoints.count) }
+    }
 
     /// Whether nothing has to be resolved now.
     var isCurrent: Bool { names.isCurrent }
@@ -85,8 +91,13 @@ final class EndpointSet {
         outliers?.succeeded(endpoint.index)
     }
 
+    private func counters(_ endpoint: Endpoint) -> EndpointCounters {
+        worker.counters.backend(backend.name).endpoint(endpoint.text)
+    }
+
     func failed(_ endpoint: Endpoint, _ reason: String) {
         guard isIn(endpoint), let time = outliers?.failed(endpoint.index, now: time) else { return }
+        counters(endpoint).ejected()
         worker.logger.info(
             "endpoint left out: failures in a row (outlierDetection)",
             metadata: [
@@ -98,6 +109,7 @@ final class EndpointSet {
     func checked(_ endpoint: Endpoint, _ failure: String?) {
         endpoint.healthFailure = failure
         guard isIn(endpoint), endpoint.health.checked(isGood: failure == nil) else { return }
+        counters(endpoint).healthChanged(endpoint.health.state.rawValue, isUnhealthy: !endpoint.health.isUsable)
         worker.logger.info(
             "endpoint is \(endpoint.health.state.rawValue) (healthCheck)",
             metadata: [
@@ -125,6 +137,10 @@ final class EndpointSet {
         number()
         let added = endpoints.filter { endpoint in !old.contains { $0 === endpoint } }
         let removed = old.filter { !isIn($0) }
+        // Nobody looks at its health any more.
+        for endpoint in removed where !endpoint.health.isUsable {
+            counters(endpoint).healthChanged("removed", isUnhealthy: false)
+        }
         worker.logger.debug(
             "addresses resolved",
             metadata: ["back.name": "\(backend.name)", "count": "\(endpoints.count)"])

@@ -14,6 +14,8 @@ final class NameRefresh {
     private let refreshAfter: TimeAmount?
     private var resolvedAt: NIODeadline?
     private var isResolving = false
+    private var began: NIODeadline?
+    private(set) var lastResolution: (began: NIODeadline, took: TimeAmount)?
     private var waiting: [(Failure?) -> Void] = []
     private var known: [Address: [Address]] = [:]
 
@@ -53,6 +55,7 @@ final class NameRefresh {
     private func resolve() {
         guard !isResolving else { return }
         isResolving = true
+        began = set.worker.now
         let names = set.backend.endpoints.filter { !Self.isLiteral($0) }
         let worker = set.worker
         let set = set
@@ -67,6 +70,7 @@ final class NameRefresh {
 
     private func resolved(_ answers: [(Address, [Address])]) {
         isResolving = false
+        lastResolution = began.map { ($0, set.worker.now - $0) }
         for (name, addresses) in answers where !addresses.isEmpty { known[name] = addresses }
         var all: [Address] = []
         var hosts: [Address: String] = [:]

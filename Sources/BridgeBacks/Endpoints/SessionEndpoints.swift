@@ -39,13 +39,19 @@ final class SessionEndpoints {
             breaker?.leave(.pendingRequest)
             return done(.failure(overloaded(full)))
         }
+        let began = endpoints.worker.now
         let key = exchange.flatMap { endpoints.key($0.request, client: $0.client) }
         endpoints.whenResolved { [self] failure in
             let finish: Done = { result in
                 if let breaker { Self.dialled(breaker, result) }
                 done(result)
             }
-            if let failure { finish(.failure(failure)) } else { attempt(key, [], nil, connect, finish) }
+            if let exchange, let resolution = endpoints.lastResolution, resolution.began >= began {
+                exchange.noteStep(
+                    began: resolution.began, took: resolution.took, address: failure?.address, phase: .resolve,
+                    failure?.reason ?? "addresses: \(resolution.count)")
+            }
+            if let failure { finish(.failure(failure)) } else { attempt(key, [], nil, exchange, connect, finish) }
         }
     }
 
@@ -61,25 +67,33 @@ final class SessionEndpoints {
     private func overloaded(_ full: String) -> Failure { Failure(.overloaded, .bridge, .connect, full) }
 
     private func attempt(
-        _ key: UInt64?, _ tried: [Endpoint], _ last: Failure?, _ connect: @escaping Connect, _ done: @escaping Done
+        _ key: UInt64?, _ tried: [Endpoint], _ last: Failure?, _ exchange: Exchange?, _ connect: @escaping Connect,
+        _ done: @escaping Done
     ) {
         let next = endpoints.pick(key: key) { endpoint in !tried.contains { $0 === endpoint } }
         guard let next else {
             return done(.failure(last ?? Failure(.connectFailed, .back, .connect, "no endpoint is left to be tried")))
         }
         let counts = endpoints.countsLoad
+        let began = endpoints.worker.now
         if counts { next.load += 1 }
         connect(next) { [self] result in
             switch result {
             case .success(let channel):
                 endpoints.succeeded(next)
+                exchange?.noteConnection(began: began)
                 // Nothing is kept for as long as the session, unless somebody looks at it.
                 if counts { channel.closeFuture.assumeIsolated().whenComplete { _ in next.load -= 1 } }
                 done(.success((channel, next.address)))
             case .failure(let failure):
                 if counts { next.load -= 1 }
+                // Whoever gave up has closed what was being dialled; that says nothing of the endpoint.
+                if let exchange, exchange.isOver { return done(.failure(failure)) }
                 endpoints.failed(next, failure.reason)
-                attempt(key, tried + [next], failure, connect, done)
+                exchange?.noteStep(
+                    began: began, took: endpoints.worker.now - began, address: failure.address ?? next.text,
+                    phase: failure.phase, failure.reason)
+                attempt(key, tried + [next], failure, exchange, connect, done)
             }
         }
     }

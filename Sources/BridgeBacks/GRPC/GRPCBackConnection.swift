@@ -35,6 +35,9 @@ final class GRPCBackConnection: ChannelInboundHandler {
     private var callsChangedAt: NIODeadline
     private var error: (any Error)?
     private var silence: Failure?
+    private let dialledAt: NIODeadline
+    private var connectedAt: NIODeadline?
+    private var readyAt: NIODeadline?
     private(set) var pingsAnswered = 0
     private(set) var address = ""
     /// Why all streams ended at once, where the connection was lost.
@@ -45,6 +48,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         var options = HTTP2Options()
         options.maxHeaderListSize = 64 * 1024
         (lastRead, callsChangedAt) = (connector.worker.now, connector.worker.now)
+        dialledAt = connector.worker.now
         let backend = connector.dialer.backend
         care = ConnectionCare(
             interval: backend.keepalive.interval, timeout: backend.keepalive.timeout, idle: backend.idleTimeout,
@@ -60,6 +64,23 @@ final class GRPCBackConnection: ChannelInboundHandler {
     var hasRoom: Bool { phase == .ready && session.streamCount < Int(session.peerMaxConcurrentStreams) }
 
     private var worker: Worker { connector.worker }
+
+    struct Step {
+        var began: NIODeadline
+        var took: TimeAmount
+        var phase: Failure.Phase
+        var result: String
+    }
+
+    /// How the connection came to be, for those whose calls it fails.
+    var steps: [Step] {
+        guard let connectedAt else { return [] }
+        var steps = [Step(began: dialledAt, took: connectedAt - dialledAt, phase: .connect, result: "connected")]
+        if let readyAt {
+            steps.append(Step(began: connectedAt, took: readyAt - connectedAt, phase: .http2, result: "SETTINGS came"))
+        }
+        return steps
+    }
 
     // MARK: Commands
 
@@ -115,6 +136,8 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        worker.refreshClock()
+        connectedAt = worker.now
         phase = .greeting
         worker.flushAtTickEnd(self)
         isDirty = true
@@ -183,6 +206,7 @@ extension GRPCBackConnection: HTTP2SessionDelegate {
         switch phase {
         case .greeting:
             phase = .ready
+            readyAt = worker.now
             greetingTimer?.cancel()
             takeCare()
             connector.connectionReady(self)
@@ -228,7 +252,8 @@ extension GRPCBackConnection {
         case .closeIdle: closeWhenIdle()
         case .giveUp:
             silence = Failure(
-                .connectionLost, .back, .http2, "no answer to a PING (keepalive.timeout)", address: address)
+                .connectionLost, .back, .http2, "no answer to a PING (keepalive.timeout)", address: address,
+                timeout: .keepalive)
             context?.close(promise: nil)
         case .wait(let until):
             // Calls may begin and end before `until`: silence is looked for as often as it may be pinged.
@@ -257,7 +282,10 @@ extension GRPCBackConnection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
         if timer === careTimer { return takeCare() }
         guard phase == .greeting || phase == .connecting else { return }
-        error = nil
+        let seconds = Self.greetingTime.nanoseconds / 1_000_000_000
+        silence = Failure(
+            .connectTimeout, .back, .http2, "no SETTINGS frame within \(seconds) s: does it speak HTTP/2?",
+            address: address, timeout: .settings)
         context?.close(promise: nil)
     }
 }

@@ -24,7 +24,7 @@ final class GRPCBackLeg: BackLeg {
 
     private var connector: GRPCConnector!
     /// Who chooses the connector, where there are several.
-    private let balancer: GRPCBalancer?
+    let balancer: GRPCBalancer?
     private var phase = Phase.waiting
     private(set) var caller: (any GRPCCaller)?
     /// Whether the caller itself tries again what no application has seen.
@@ -101,6 +101,10 @@ final class GRPCBackLeg: BackLeg {
 
     func failedToConnect(_ failure: Failure) {
         address = failure.address
+        if let dial = connector.lastDial {
+            caller?.noteStep(
+                began: dial.began, took: dial.took, address: address, phase: failure.phase, failure.reason)
+        }
         if let balancer, balancer.tryNext(self, failure) { return }
         end { $0.backFailed(failure) }
     }
@@ -160,6 +164,7 @@ final class GRPCBackLeg: BackLeg {
         self.repetition = repetition
         phase = .waiting
         balancing?.forget()
+        caller?.begunAnew()
         acquire()
         return true
     }
@@ -180,7 +185,12 @@ final class GRPCBackLeg: BackLeg {
     }
 
     private func fail(_ kind: Failure.Kind, _ phase: Failure.Phase, _ reason: String, grpcCode: Int? = nil) {
-        end { $0.backFailed(Failure(kind, .back, phase, reason, address: address, grpcCode: grpcCode)) }
+        fail(Failure(kind, .back, phase, reason, address: address, grpcCode: grpcCode))
+    }
+
+    private func fail(_ failure: Failure) {
+        noteSteps(of: connection)
+        end { $0.backFailed(failure) }
         stream?.reset(.cancel)
     }
 
@@ -189,9 +199,10 @@ final class GRPCBackLeg: BackLeg {
         let status = head.string(":status") ?? "?"
         var reason = "the back-end did not answer in gRPC: HTTP \(status)"
         if let type = head.string("content-type") { reason += ", content-type \(type)" }
-        let body = String(buffer: foreignBody)
-        if !body.isEmpty { reason += ": \(body)" }
-        fail(.notGRPC, .headers, reason, grpcCode: Int(GRPCStatusCode(httpStatus: Int(status) ?? 0).rawValue))
+        let code = Int(GRPCStatusCode(httpStatus: Int(status) ?? 0).rawValue)
+        var failure = Failure(.notGRPC, .back, .headers, reason, address: address, grpcCode: code)
+        if foreignBody.readableBytes > 0 { failure.detail = String(buffer: foreignBody) }
+        fail(failure)
     }
 }
 
@@ -266,7 +277,8 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
             unseen = reason
             if beginAgain(stream?.written, reason) { return }
         }
-        if let lost = connection?.lossFailure { return end { $0.backFailed(lost) } }
+        noteSteps(of: connection)
+        if let lost = connection?.lossFailure { return fail(lost) }
         let reason = "the back-end reset the stream: \(errorCode)"
         if wasNotSent {
             fail(.refused, .headers, reason, grpcCode: 14)

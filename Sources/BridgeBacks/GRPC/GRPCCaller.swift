@@ -21,10 +21,18 @@ protocol GRPCCaller: AnyObject {
     func backWritable()
     /// The call's connection takes no more calls; this one may go on.
     func backLeaving()
+    /// A step on the way to the failure that comes next: see ``Exchange/noteStep(began:took:address:phase:_:)``.
+    func noteStep(began: NIODeadline, took: TimeAmount?, address: String?, phase: Failure.Phase, _ result: String)
+    /// The call begins anew, because no application had seen it.
+    func begunAnew()
 }
 
 extension GRPCCaller {
     func backLeaving() {}
+    func noteStep(began: NIODeadline, took: TimeAmount?, address: String?, phase: Failure.Phase, _ result: String) {}
+    func begunAnew() {}
 }
 
-extension Exchange: GRPCCaller {}
+extension Exchange: GRPCCaller {
+    func begunAnew() { route.counters.retriedTransparently() }
+}

@@ -28,10 +28,14 @@ public final class GRPCConnector: GRPCBackEnd {
     private(set) var connections: [GRPCBackConnection] = []
     private var waiting = CircularBuffer<GRPCBackLeg>()
     private var isDialling = false
+    private var isShutDown = false
     private var backoff: Backoff
     private var nextAttempt: NIODeadline?
     private var retryTimer: WheelTimer?
     private var lastFailure: Failure?
+    /// The last attempt that failed.
+    private(set) var lastDial: (began: NIODeadline, took: TimeAmount)?
+    private var dialBegan: NIODeadline
     private var probes: [(Failure?) -> Void] = []
     var retryBudget = RetryBudget()
 
@@ -52,9 +56,13 @@ public final class GRPCConnector: GRPCBackEnd {
         self.balancer = balancer
         breaker = balancer?.breaker
         self.buffers = buffers
+        // gRFC A18: TCP_USER_TIMEOUT is "the value of the keepalive timeout", where keepalive is on.
+        let userTimeout = backend.keepalive.interval.map { _ in backend.keepalive.timeout }
         dialer = Dialer(
-            backend: backend, worker: worker, tls: tls, notes: tls.map { _ in TLSNotes() }, openChannel: openChannel)
+            backend: backend, worker: worker, tls: tls, notes: tls.map { _ in TLSNotes() }, userTimeout: userTimeout,
+            openChannel: openChannel)
         backoff = Backoff(backend.backoff)
+        dialBegan = worker.now
     }
 
     var worker: Worker { dialer.worker }
@@ -74,9 +82,15 @@ public final class GRPCConnector: GRPCBackEnd {
         }
     }
 
+    /// Takes no more calls, and dials no more. Calls that wait for a connection are told; those that have one go on.
     public func shutdown() {
+        isShutDown = true
         retryTimer?.cancel()
+        retryTimer = nil
         for connection in connections { connection.closeWhenIdle() }
+        lastFailure = Failure(.connectFailed, .back, .connect, "the address is used no more", address: address)
+        answerProbes(lastFailure)
+        failWaiting()
     }
 
     // MARK: Calls
@@ -87,6 +101,7 @@ public final class GRPCConnector: GRPCBackEnd {
             leg.start(on: connection)
             return
         }
+        if isShutDown, let lastFailure { return leg.failedToConnect(lastFailure) }
         if let balancer, let full = balancer.willWait(leg) {
             return leg.refuse(Failure(.overloaded, .bridge, .connect, full, address: address))
         }
@@ -117,7 +132,7 @@ public final class GRPCConnector: GRPCBackEnd {
     }
 
     private func dialIfNeeded() {
-        guard !isDialling, retryTimer == nil, !waiting.isEmpty else { return }
+        guard !isDialling, retryTimer == nil, !waiting.isEmpty, !isShutDown else { return }
         guard connections.count < Self.maximumConnections else { return }
         guard connections.isEmpty || breaker?.hasRoom(.connection) ?? true else { return }
         guard let nextAttempt, nextAttempt > worker.now else { return dial() }
@@ -131,6 +146,7 @@ public final class GRPCConnector: GRPCBackEnd {
         }
         isDialling = true
         let attemptStart = worker.now
+        dialBegan = attemptStart
         let connection = GRPCBackConnection(connector: self)
         let endpoint = dialer.backend.endpoints[0]
         dialer.connect(to: endpoint, host: host, nodelay: true, handler: connection) { [self] result in
@@ -149,6 +165,7 @@ public final class GRPCConnector: GRPCBackEnd {
 
     func connectionReady(_ connection: GRPCBackConnection) {
         isDialling = false
+        guard !isShutDown else { return connection.closeWhenIdle() }
         backoff.reset()
         nextAttempt = nil
         lastFailure = nil
@@ -181,6 +198,7 @@ public final class GRPCConnector: GRPCBackEnd {
     func attemptFailed(_ failure: Failure) {
         isDialling = false
         lastFailure = failure
+        lastDial = (dialBegan, worker.now - dialBegan)
         nextAttempt = worker.now + TimeAmount(backoff.next(using: &worker.random))
         worker.logger.debug(
             "back-end not reached", metadata: ["back.name": "\(dialer.backend.name)", "reason": "\(failure.reason)"])

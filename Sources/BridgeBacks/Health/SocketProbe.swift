@@ -26,7 +26,7 @@ final class SocketProbe: ChannelInboundHandler, HealthQuestion {
         self.config = config
         var backend = endpoints.backend
         backend.connectTimeout = config.timeout
-        dialer = Dialer(backend: backend, worker: endpoints.worker, tls: tls)
+        dialer = Dialer(backend: backend, worker: endpoints.worker, tls: tls, isCounted: false)
     }
 
     func ask(_ done: @escaping (HealthAnswer) -> Void) {

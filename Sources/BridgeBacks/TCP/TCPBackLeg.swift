@@ -215,7 +215,8 @@ final class TCPBackLeg: BackLeg {
         let failure = Dialer.lost(error, address ?? "")
         connector.dialer.note(failure)
         end { exchange in
-            if error == nil, hasPeerEnded { exchange.backEnded() } else { exchange.backFailed(failure) }
+            // Where our side has ended already, its end closes the channel, and is told by nothing else.
+            if error == nil, hasPeerEnded || hasSentEnd { exchange.backEnded() } else { exchange.backFailed(failure) }
         }
         channel?.close(promise: nil)
         channel = nil

@@ -85,7 +85,7 @@ extension BackHandshake: WheelTimerTarget {
         let channel = channel
         let reason =
             "no end of the handshake within \(dialer.backend.connectTimeout / .seconds(1)) s (timeouts.connect)"
-        finish(.failure(Failure(.connectTimeout, .back, .tls, reason, address: address)))
+        finish(.failure(Failure(.connectTimeout, .back, .tls, reason, address: address, timeout: .connect)))
         channel?.close(promise: nil)
     }
 }

@@ -178,7 +178,7 @@ final class WebSocketBackLeg: BackLeg {
     private func pingerFired(_ event: WebSocketPinger.Event) {
         switch event {
         case .sendPing: send(.ping, ByteBuffer(), .ofBridge)
-        case .silent: broken("no answer to a ping (websocket.pongTimeout)")
+        case .silent: broken("no answer to a ping (websocket.pongTimeout)", timeout: .pong)
         }
     }
 
@@ -211,10 +211,11 @@ final class WebSocketBackLeg: BackLeg {
         }
     }
 
-    private func broken(_ reason: String) {
+    private func broken(_ reason: String, timeout: Failure.Timeout? = nil) {
         let kind: Failure.Kind = isInAnswer ? .messageCut : .connectionLost
         closeNow()
-        let failure = Failure(kind, .back, .body, isInAnswer ? reason + ", inside a message" : reason, address: address)
+        let failure = Failure(
+            kind, .back, .body, isInAnswer ? reason + ", inside a message" : reason, address: address, timeout: timeout)
         end { $0.backFailed(failure) }
     }
 

@@ -179,6 +179,6 @@ extension WebSocketOpening: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
         let reason =
             "no answer to the WebSocket handshake within \(Double(timeout.nanoseconds) / 1e9) s (timeouts.handshake)"
-        fail(Failure(.connectTimeout, .back, .headers, reason, address: address))
+        fail(Failure(.connectTimeout, .back, .headers, reason, address: address, timeout: .handshake))
     }
 }

@@ -119,8 +119,9 @@ final class GRPCFrontLeg {
             AccessRecord(
                 route: route.name, front: dialect.frontName, client: head.connection.client,
                 path: String(decoding: head.path, as: UTF8.self), status: code(),
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
+                failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
+                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
+                bytesOut: exchange.bytesOut, attempts: exchange.attempts,
                 duration: .nanoseconds((worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }

@@ -24,7 +24,7 @@ extension WebSocketLeg {
         phase = .over
         pinger?.stop()
         closeTimer?.cancel()
-        exchange.frontClosed()
+        exchange.frontClosed(failure)
         stream.finish(nil)
         note()
     }
@@ -47,8 +47,9 @@ extension WebSocketLeg {
             AccessRecord(
                 route: request.route.name, front: "websocket", client: request.head.connection.client,
                 path: String(decoding: request.head.path, as: UTF8.self), status: String(closeCode),
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut, dropped: exchange.dropped,
+                failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
+                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
+                bytesOut: exchange.bytesOut, dropped: exchange.dropped, reconnects: exchange.reconnects,
                 duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }

@@ -41,7 +41,8 @@ extension WebSocketLeg: FrontLeg {
         switch event {
         case .sendPing: write(.ping, ByteBuffer())
         case .silent:
-            failure = Failure(.idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)")
+            failure = Failure(
+                .idleTimeout, .front, .body, "no answer to a ping (websocket.pongTimeout)", timeout: .pong)
             stream.reset()
             leave()
         }

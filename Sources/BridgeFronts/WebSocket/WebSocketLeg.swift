@@ -252,6 +252,8 @@ extension WebSocketLeg: HTTPFrontHandler {
 
     func requestEnded(_ trailers: FieldBlock?) {
         guard phase != .asking else { return }
+        // RFC 6455 §7.1.5: 1006, for the connection is gone and there was no close frame.
+        if phase == .open { failure = Failure(.aborted, .front, .body, "the client sent no close frame") }
         leave()
     }
 

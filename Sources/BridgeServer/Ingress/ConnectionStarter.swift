@@ -113,7 +113,10 @@ final class ConnectionStarter: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 extension ConnectionStarter: WheelTimerTarget {
-    func timerFired(_ timer: WheelTimer) { closeNow() }
+    func timerFired(_ timer: WheelTimer) {
+        ingress.noteTimeout(.header, info)
+        closeNow()
+    }
 }
 
 extension ConnectionStarter: DrainableConnection {

@@ -3,6 +3,7 @@
 
 import BridgeCore
 import NIOCore
+import NIOHTTP1
 
 extension HTTP1Connection {
     /// Larger pieces are not copied.
@@ -133,5 +134,20 @@ extension HTTP1Connection {
             context.close(mode: .output, promise: nil)
         }
         readIfWanted()
+    }
+
+    /// RFC 9110 §15.5.9: 408 says that the server "did not receive a complete request message within the time that it
+    /// was prepared to wait".
+    ///
+    /// Not over TLS: browsers open connections ahead, and an answer to a request that they did not make is an error page.
+    func refuseLate() {
+        guard !info.isTLS else { return context?.close(promise: nil) ?? () }
+        let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+        self.stream = stream
+        phase = .busy
+        stream.closesAfterwards = true
+        let seconds = (ingress.listener.limits.headerTimeout ?? .zero) / .seconds(1)
+        LocalAnswer.send(
+            stream, status: 408, text: "No whole request head within \(seconds) s (limits.headerTimeout).")
     }
 }

@@ -24,6 +24,8 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     enum Phase { case idle, busy, tunnel, lingering, closed }
 
+    /// A request has come.
+    private var hasServed = false
     /// Bytes that a leg may leave untaken before reading stops.
     static let maximumUntaken = 64 * 1024
 
@@ -133,6 +135,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     private func begin(_ head: HTTPRequestHead) {
         phase = .busy
+        hasServed = true
         timer?.cancel()
         let stream = HTTP1Stream(self, head)
         self.stream = stream
@@ -258,7 +261,13 @@ extension HTTP1Connection: TickFlushable {
 
 extension HTTP1Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
-        if phase != .busy, phase != .tunnel { context?.close(promise: nil) }
+        switch phase {
+        case .busy, .tunnel: break
+        case .idle:
+            ingress.noteTimeout(hasServed ? .connectionIdle : .header, info)
+            if hasServed { context?.close(promise: nil) } else { refuseLate() }
+        case .lingering, .closed: context?.close(promise: nil)
+        }
     }
 }
 

@@ -156,6 +156,7 @@ extension HTTP2Connection: WheelTimerTarget {
         // so long would keep its streams, and all that waits on them, for ever.
         let isStuck = context?.channel.isWritable == false
         guard requests == 0 || isStuck, worker.now - lastActivity >= TimeAmount(idle) else { return armIdleTimer() }
+        ingress.noteTimeout(.connectionIdle, info)
         closeNow()
     }
 }

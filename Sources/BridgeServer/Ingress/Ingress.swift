@@ -4,6 +4,7 @@
 import BridgeConfig
 import BridgeCore
 import BridgeFronts
+import BridgeTelemetry
 import BridgeWire
 import HTTP2Session
 import NIOCore
@@ -24,6 +25,7 @@ package final class Ingress {
     private let local: LocalPages?
     /// `grpc.health.v1`, where this listener answers it.
     private let healthRoute: WorkerRoute?
+    let counters: ListenerCounters
     /// Whether a request for a WebSocket may find a route here: HTTP/2 clients are told (RFC 8441 §3).
     let takesWebSockets: Bool
     private var refusedConnections = 0
@@ -35,6 +37,7 @@ package final class Ingress {
     ) {
         self.worker = worker
         self.listener = listener
+        counters = worker.counters.listener(listener.name)
         table = RouteTable(routes)
         takesWebSockets = routes.contains { route in
             let protocols = route.config.match.protocols
@@ -46,7 +49,7 @@ package final class Ingress {
 
     /// Finds who answers. Afterwards `stream.handler` is set, or the answer is on its way already.
     func dispatch(_ head: RequestHead, _ stream: any HTTPFrontStream) {
-        if let local, local.answer(head, stream) { return }
+        if let local, local.answer(head, stream, worker) { return }
         if CORSPolicy.isPreflight(head) { return answerPreflight(head, stream) }
         for front in fronts where front.recognises(head) {
             if front.name == .websocket, openCalls(head, stream) { return }
@@ -144,8 +147,20 @@ package final class Ingress {
         ConnectionStarter(ingress: self, info: info)
     }
 
+    /// A connection is closed, because nothing came in time.
+    func noteTimeout(_ timeout: Failure.Timeout, _ info: ConnectionInfo) {
+        counters.timedOut(timeout.rawValue)
+        worker.logger.debug(
+            "connection closed: no request in time",
+            metadata: [
+                "listener.name": "\(listener.name)", "client.address": "\(info.client)",
+                "failure.timeout": "\(timeout.rawValue)",
+            ])
+    }
+
     /// A connection found the listener full. Said at once, and then now and again.
     func noteRefusedConnection() {
+        counters.refuse()
         defer { refusedConnections += 1 }
         guard refusedConnections % 1000 == 0 else { return }
         worker.logger.warning(

@@ -23,23 +23,41 @@ public struct LocalPage: Sendable {
 public struct LocalPages: Sendable {
     public typealias Make = @Sendable (_ acceptsJSON: Bool) -> LocalPage
 
+    /// Makes a page that has to be asked for elsewhere.
+    typealias MakeDeferred = @Sendable (_ loop: any EventLoop) -> EventLoopFuture<LocalPage>
+
     private var pages: [String: Make] = [:]
+    private var deferred: [String: MakeDeferred] = [:]
 
     public init() {}
 
     public mutating func add(_ path: String, _ make: @escaping Make) { pages[path] = make }
 
-    public mutating func add(_ other: LocalPages) { pages.merge(other.pages) { $1 } }
+    mutating func addDeferred(_ path: String, _ make: @escaping MakeDeferred) { deferred[path] = make }
+
+    public mutating func add(_ other: LocalPages) {
+        pages.merge(other.pages) { $1 }
+        deferred.merge(other.deferred) { $1 }
+    }
 
     /// - Returns: whether the path was one of these, and is answered.
-    func answer(_ head: RequestHead, _ stream: any HTTPFrontStream) -> Bool {
-        guard !pages.isEmpty, !head.fields.contains("upgrade"), head.method != .connect,
-            let make = pages[String(decoding: head.path, as: UTF8.self)]
+    func answer(_ head: RequestHead, _ stream: any HTTPFrontStream, _ worker: Worker) -> Bool {
+        guard !pages.isEmpty || !deferred.isEmpty, !head.fields.contains("upgrade"), head.method != .connect
         else { return false }
+        let path = String(decoding: head.path, as: UTF8.self)
+        let (make, makeDeferred) = (pages[path], deferred[path])
+        guard make != nil || makeDeferred != nil else { return false }
         guard head.method == .get || head.method == .head else {
             var allow = FieldBlock()
             allow.append("allow", "GET, HEAD")
             LocalAnswer.send(stream, status: 405, extra: allow, text: "This page is read with GET.")
+            return true
+        }
+        guard let make else {
+            guard let makeDeferred else { return false }
+            let pending = PendingPage(stream)
+            stream.handler = pending
+            makeDeferred(worker.eventLoop).assumeIsolated().whenComplete { pending.complete($0) }
             return true
         }
         let accept = head.fields.string("accept") ?? ""

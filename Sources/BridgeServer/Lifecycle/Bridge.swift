@@ -47,9 +47,11 @@ public final class Bridge: Sendable {
         }
         let tls = try BackTLSTable(document)
         let health = HealthState(requiredBackends: document.health.requireBackends)
+        let registry = WorkerRegistry()
         let blueprint = Blueprint(
             document: document, listeners: shared, health: health,
             healthPages: .health(document.health, health), pages: pages,
+            adminPages: .admin(registry, health),
             limiters: document.routes.map {
                 SessionLimiter(maximum: $0.udp.maxSessions, maximumPerClient: $0.udp.maxSessionsPerClient)
             },
@@ -62,6 +64,7 @@ public final class Bridge: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {
             let workers = try await makeWorkers(group, blueprint, logger, accessLog)
+            registry.set(workers)
             return try await Bridge(document, listeners, group, workers, health, logger, accessLog)
         } catch {
             try? await group.shutdownGracefully()

@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import Logging
 import NIOCore
@@ -65,6 +66,10 @@ enum ListenerBinder {
         if workers.count > 1 { address = try PortClaim.check(address) }
         for worker in workers {
             var bootstrap = bootstrap(index, [worker], accepting: worker.eventLoop, serving: worker.eventLoop)
+            for option in TCPLiveness.options() {
+                let name = ChannelOptions.Types.SocketOption(level: option.level, name: option.name)
+                bootstrap = bootstrap.serverChannelOption(name, value: option.value)
+            }
             if workers.count > 1 {
                 let option = ChannelOptions.Types.SocketOption(level: .socket, name: reusePort)
                 bootstrap = bootstrap.serverChannelOption(option, value: 1)
@@ -113,6 +118,7 @@ enum ListenerBinder {
 
     private static func accepted(_ channel: any Channel, _ ingress: Ingress) throws {
         let listener = ingress.listener
+        ingress.counters.accept()
         guard listener.enter() else {
             ingress.noteRefusedConnection()
             return channel.close(promise: nil)

@@ -14,6 +14,7 @@ struct Blueprint: Sendable {
     let health: HealthState
     let healthPages: LocalPages
     let pages: LocalPages
+    let adminPages: LocalPages
     /// One a route, for UDP.
     let limiters: [SessionLimiter]
     /// By the back-end's name, for those with limits.
@@ -48,7 +49,9 @@ final class WorkerState {
         }
         let routes = zip(document.routes, blueprint.limiters).map { route, limiter in
             let plain = connector(route.backend, limiter: limiter)
-            return WorkerRoute(config: route, connector: route.retryPolicy?.retrying(plain) ?? plain)
+            return WorkerRoute(
+                config: route, connector: route.retryPolicy?.retrying(plain) ?? plain,
+                counters: worker.counters.route(route.name))
         }
         required = document.health.requireBackends.compactMap { name in
             document.backends.first { $0.name == name }.map { backend in
@@ -60,6 +63,7 @@ final class WorkerState {
             let isAdmin = listener.isAdmin
             let answersHealth = isAdmin || document.health.onListeners.contains(listener.name)
             var pages = isAdmin ? LocalPages() : blueprint.pages
+            if isAdmin { pages.add(blueprint.adminPages) }
             if answersHealth { pages.add(blueprint.healthPages) }
             return Ingress(
                 worker: worker, listener: listener,
@@ -90,7 +94,7 @@ final class WorkerState {
         var route = Route(name: "grpc.health.v1", match: Match(protocols: [.grpc, .grpcWeb]), backend: backend)
         // A Watch may be silent for long; the leg itself bounds what the request may take.
         route.timeouts.idle = nil
-        return WorkerRoute(config: route, connector: connector)
+        return WorkerRoute(config: route, connector: connector, counters: worker.counters.route(route.name))
     }
 
     /// Asks every required back-end whether it can be reached.

@@ -1,6 +1,6 @@
 # rtbridge: a Greeter that says who it is, and that is well or ill as it is told.
 # SPDX-License-Identifier: Apache-2.0
-"""Usage: named_greeter.py NAME [PORT]. Prints `READY <port>`. SayHello answers NAME; so does each answer of a stream.
+"""Usage: named_greeter.py NAME [[HOST:]PORT]. Prints `READY <port>`. SayHello answers NAME; so does each answer of a stream.
 
 SIGUSR1  grpc.health.v1 answers NOT_SERVING          SIGUSR2  and SERVING again
 SIGHUP   calls are answered UNAVAILABLE, or are not any more; prints `FAILING` or `WELL`
@@ -45,15 +45,18 @@ def main():
     wanted = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGURG, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
 
+    host, _, first_port = (sys.argv[2] if len(sys.argv) > 2 else "0").rpartition(":")
+    host = host or "127.0.0.1"
+
     def serve(port):
         server = grpc.server(ThreadPoolExecutor(max_workers=64))
         helloworld_pb2_grpc.add_GreeterServicer_to_server(greeter, server)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        port = server.add_insecure_port(f"{host}:{port}")
         server.start()
         return server, port
 
-    server, port = serve(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    server, port = serve(int(first_port))
     print(f"READY {port}", flush=True)
     while (number := signal.sigwait(wanted)) != signal.SIGTERM:
         if number == signal.SIGUSR1:

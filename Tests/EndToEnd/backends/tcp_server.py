@@ -1,6 +1,6 @@
 # rtbridge: a TCP server as a newcomer writes it, with `socket`.
 # SPDX-License-Identifier: Apache-2.0
-"""Usage: tcp_server.py MODE [PORT]. Prints `READY <port>`.
+"""Usage: tcp_server.py MODE [[HOST:]PORT]. Prints `READY <port>`.
 
 MODE  ack       answers ACK to each thing it receives
       echo      sends back what it receives
@@ -63,8 +63,8 @@ def serve(connection, mode):
 
 def main():
     mode = sys.argv[1]
-    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    with socket.create_server(("127.0.0.1", port), backlog=128) as server:
+    host, _, port = (sys.argv[2] if len(sys.argv) > 2 else "0").rpartition(":")
+    with socket.create_server((host or "127.0.0.1", int(port)), backlog=128) as server:
         print(f"READY {server.getsockname()[1]}", flush=True)
         while True:
             connection, _ = server.accept()

@@ -76,6 +76,8 @@ public final class GRPCBalancer: GRPCBackEnd {
     }
 
     private func place(_ leg: GRPCBackLeg) {
+        // Its end may have come of another one's that was placed before it.
+        guard leg.isWaiting else { return }
         guard endpoints.endpoints.count > 1 else { return put(leg, on: endpoints.endpoints[0]) }
         let key = endpoints.isHashed ? leg.caller.flatMap { endpoints.key($0.request, client: $0.client) } : nil
         let isUntried = { (endpoint: Endpoint) in !leg.balancing.tried.contains { $0 === endpoint } }
@@ -108,7 +110,7 @@ public final class GRPCBalancer: GRPCBackEnd {
     func tryNext(_ leg: GRPCBackLeg, _ failure: Failure) -> Bool {
         if failure.origin == .back { leg.balancing.endpoint.map { endpoints.failed($0, failure.reason) } }
         leg.balancing.lastFailure = failure
-        guard endpoints.endpoints.count > 1 else { return false }
+        guard endpoints.endpoints.contains(where: { $0 !== leg.balancing.endpoint }) else { return false }
         let isLeft = endpoints.pick(key: nil) { endpoint in
             !leg.balancing.tried.contains { $0 === endpoint } && isPreferred(endpoint)
         }

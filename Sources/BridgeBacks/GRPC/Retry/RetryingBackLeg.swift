@@ -3,7 +3,6 @@
 
 import BridgeCore
 import BridgePolicy
-import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
@@ -38,20 +37,21 @@ final class RetryingBackLeg: BackLeg {
     private var hasPassedHead = false
     private var isOnRetry = false
     private var lastAddress: String?
-    private var attempts = FailureTimeline()
+    private var attemptBegan: NIODeadline
 
     init(_ backEnd: any GRPCBackEnd, _ parameters: RetryParameters, maximumKept: Int = KeptRequest.defaultMaximum) {
         self.backEnd = backEnd
         self.parameters = parameters
-        kept = KeptRequest(maximum: maximumKept)
+        kept = KeptRequest(maximum: maximumKept, budget: backEnd.worker.held)
         state = RetryState(parameters)
         startedAt = backEnd.worker.now
+        attemptBegan = startedAt
     }
 
     var isWritable: Bool { isAttemptReady && attempt?.isWritable == true }
     var staysOpenAfterEnd: Bool { false }
     var address: String? { attempt?.address ?? lastAddress }
-    var timeline: FailureTimeline? { attempts }
+    var attempts: Int { state.attempt }
 
     private var elapsed: Duration { .nanoseconds((worker.now - startedAt).nanoseconds) }
 
@@ -65,8 +65,9 @@ final class RetryingBackLeg: BackLeg {
     }
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
+        guard isAttemptReady else { return kept.appendBeyond(bytes) }
         if !state.isCommitted, !kept.append(bytes) { commit() }
-        if isAttemptReady { attempt?.deliver(bytes, flags) }
+        attempt?.deliver(bytes, flags)
     }
 
     func finish(_ trailers: FieldBlock?) {
@@ -88,6 +89,7 @@ final class RetryingBackLeg: BackLeg {
 
     private func begin() {
         isAttemptReady = false
+        attemptBegan = worker.now
         let attempt = backEnd.makeCall(isAttempt: true)
         self.attempt = attempt
         if let limit = parameters.perAttemptTimeout {
@@ -120,22 +122,28 @@ final class RetryingBackLeg: BackLeg {
         _ tell: (Exchange) -> Void
     ) {
         lastAddress = attempt?.address ?? lastAddress
-        attempts.add(.init(at: elapsed, address: lastAddress ?? "-", phase: phase.rawValue, result: result()))
         timers.cancelAll()
         guard let exchange else { return }
+        exchange.noteStep(
+            began: attemptBegan, took: worker.now - attemptBegan, address: lastAddress, phase: phase, result())
+        let counters = exchange.route.counters
         let left = exchange.deadline.map { Duration.nanoseconds(($0 - worker.now).nanoseconds) }
         let hasBudget = isOnRetry || backEnd.retryBudget.hasRoom(percent: parameters.budgetPercent)
         switch state.attemptEnded(outcome, hasBudget: hasBudget, timeLeft: left, using: &worker.random) {
         case .retryNow:
+            counters.retriedTransparently()
             again()
         case .retry(let delay):
+            counters.retried()
+            if outcome == .timedOut { counters.timedOut(Failure.Timeout.perAttempt.rawValue) }
             if !isOnRetry { backEnd.retryBudget.retryBegan() }
             isOnRetry = true
             attempt = nil
             isAttemptReady = false
             heldHead = nil
             timers.delay = worker.timers.schedule(at: worker.now + TimeAmount(delay), self)
-        case .giveUp:
+        case .giveUp(let reason):
+            counters.retryRefused(reason.rawValue)
             tell(exchange)
         }
     }
@@ -190,6 +198,7 @@ extension RetryingBackLeg: GRPCCaller {
         }
         for piece in kept.pieces { attempt?.deliver(piece, []) }
         if kept.hasEnded { attempt?.finish(nil) }
+        if kept.isBeyond { commit() }
         exchange?.backWritable()
     }
 
@@ -235,6 +244,14 @@ extension RetryingBackLeg: GRPCCaller {
     }
 
     func backWritable() { exchange?.backWritable() }
+
+    func noteStep(
+        began: NIODeadline, took: TimeAmount?, address: String?, phase: Failure.Phase, _ result: String
+    ) {
+        exchange?.noteStep(began: began, took: took, address: address, phase: phase, result)
+    }
+
+    func begunAnew() {}
 }
 
 extension RetryingBackLeg: WheelTimerTarget {
@@ -244,7 +261,8 @@ extension RetryingBackLeg: WheelTimerTarget {
         guard timer === timers.attempt, let limit = parameters.perAttemptTimeout else { return }
         let late = attempt
         let text = "no message within \(limit / .seconds(1)) s (retryPolicy.perAttemptTimeout)"
-        let failure = Failure(.attemptTimeout, .back, .headers, text, address: late?.address)
+        let failure = Failure(
+            .attemptTimeout, .back, .headers, text, address: late?.address, timeout: .perAttempt)
         ended(.timedOut, .headers, text) { $0.backFailed(told(failure)) }
         late?.cancel()
     }
