@@ -51,7 +51,11 @@ public enum Address: Sendable, Hashable {
 }
 
 public struct Listener: Sendable, Equatable {
-    public enum HTTPVersion: String, Sendable, CaseIterable { case http2 = "h2", http1 = "http/1.1" }
+    public enum HTTPVersion: String, Sendable, CaseIterable {
+        case http2 = "h2", http1 = "http/1.1"
+        /// No HTTP at all: a byte stream. Stands alone.
+        case tcp
+    }
 
     /// The key under `listeners`.
     public var name: String
@@ -63,6 +67,9 @@ public struct Listener: Sendable, Equatable {
     public var tls: ListenerTLS?
     public var proxyProtocol = ListenerProxyProtocol()
     public var limits = ListenerLimits()
+
+    /// Whether connections are byte streams without HTTP.
+    public var isTCP: Bool { protocols == [.tcp] }
 
     public init(name: String, address: Address) {
         self.name = name
@@ -175,10 +182,12 @@ public struct Backend: Sendable, Equatable {
 
 public enum FrontProtocolName: String, Sendable, CaseIterable, Hashable {
     case grpcWeb = "grpc-web", grpc, websocket, sse, http
+    /// A byte stream, of listeners without HTTP.
+    case tcp
 }
 
 public struct Match: Sendable, Equatable {
-    public enum Host: Sendable, Equatable {
+    public enum Host: Sendable, Hashable {
         /// Without a port; an IPv6 address in brackets.
         case exact(String)
         /// With the leading dot: `.example.com` matches every name that ends with it.
@@ -208,6 +217,8 @@ public struct Match: Sendable, Equatable {
     public var method: String?
     /// All of these must be there, with these values.
     public var headers: [Field] = []
+    /// Of tcp on a TLS listener: one of these must be the name that the client asks for by SNI; none matches all.
+    public var serverNames: [Host] = []
 
     public init(protocols: [FrontProtocolName]) { self.protocols = protocols }
 }

@@ -35,7 +35,7 @@ struct AllAtOnceTests {
                 conf/routes.json:5:29: routes[0].rateLimit: not supported yet
                   Leave the key out: this build would not do what it asks for.
                 conf/routes.json:6:50: routes[1].match.listner: unknown key
-                  Did you mean "listener"? Known keys: headers, host, listener, method, path, pathPrefix, protocol, service.
+                  Did you mean "listener"? Known keys: headers, host, listener, method, path, pathPrefix, protocol, serverNames, service.
                 conf/routes.json:6:64: routes[1].match: a comma before the closing }
                   Remove the comma.
                 conf/routes.json:6:69: routes: a comma before the closing ]

@@ -45,7 +45,7 @@ struct DocumentProblemTests {
             #"""
             f:8:45: health.paths.ready: live and ready have the same path
               Write two paths.
-            f:8:68: health.onListeners[0]: "m" is not the name of a listener
+            f:8:68: health.onListeners[0]: "m" is not the name of a listener with HTTP
               Known: "l".
             f:8:94: health.requireBackends[0]: "a" is not the name of a back-end in "backends"
               Known: "b".

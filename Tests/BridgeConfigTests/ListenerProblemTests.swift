@@ -54,12 +54,12 @@ struct ListenerProblemTests {
               Lists are written [ … ], one entry or many.
             """#),
         Case(
-            #""address": "a:0", "protocols": ["h3", "tcp"]"#,
+            #""address": "a:0", "protocols": ["h3", "udp"]"#,
             #"""
             f:2:33: listeners.l.protocols[0]: "h3" is not known here
-              Did you mean "h2"? Known: "h2", "http/1.1".
-            f:2:39: listeners.l.protocols[1]: "tcp" is not supported yet
-              Supported: "h2", "http/1.1".
+              Did you mean "h2"? Known: "h2", "http/1.1", "tcp".
+            f:2:39: listeners.l.protocols[1]: "udp" is not supported yet
+              Supported: "h2", "http/1.1", "tcp".
             """#),
         Case(
             #""address": "a:0", "tls": {}"#,

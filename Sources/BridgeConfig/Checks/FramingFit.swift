@@ -6,6 +6,11 @@ enum FramingFit {
     private static let base64 = "base64"
 
     static func check(_ route: Route, _ o: ObjectReader) {
+        if route.match.protocols.contains(.tcp), route.tcp.framing != .stream {
+            o.refuse(
+                at: o.value.path.key("tcp").key("framing"), "a byte stream has no messages to frame",
+                hint: "Leave the key out.")
+        }
         guard let index = route.websocket.subprotocols.firstIndex(of: base64) else { return }
         let place = o.value.path.key("websocket").key("subprotocols").index(index)
         switch route.backend.protocol {

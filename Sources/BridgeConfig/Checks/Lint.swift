@@ -77,7 +77,7 @@ struct Lint {
     }
 
     private func checkHTTPVersion(_ route: Route, _ path: JSONPath) {
-        let reachable = document.listeners.filter { route.match.listener ?? $0.name == $0.name }
+        let reachable = document.listeners.filter { (route.match.listener ?? $0.name) == $0.name && !$0.isTCP }
         guard let listener = reachable.first(where: { !$0.protocols.contains(.http2) }) else { return }
         if route.match.protocols.contains(.grpcWeb) {
             warn(

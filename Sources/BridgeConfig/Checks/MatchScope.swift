@@ -36,6 +36,9 @@ struct MatchScope {
             && paths.allSatisfy { mine in other.paths.contains { mine.covers($0) } }
             && coversHost(of: other)
             && match.headers.allSatisfy(other.match.headers.contains)
+            && (match.serverNames.isEmpty
+                || other.match.serverNames.allSatisfy(match.serverNames.contains)
+                    && !other.match.serverNames.isEmpty)
     }
 
     private func coversHost(of other: MatchScope) -> Bool {

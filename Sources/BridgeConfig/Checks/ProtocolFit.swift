@@ -4,23 +4,28 @@
 enum ProtocolFit {
     private static let table =
         "grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; "
-        + "sse goes to tcp, udp or grpc; http goes to http."
+        + "sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp."
 
     static func fits(_ front: FrontProtocolName, _ back: BackendProtocol) -> Bool {
         switch (front, back) {
         case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp), (.websocket, .websocket),
-            (.sse, .tcp), (.sse, .udp), (.sse, .grpc), (.http, .http):
+            (.sse, .tcp), (.sse, .udp), (.sse, .grpc), (.http, .http), (.tcp, .tcp):
             true
-        case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.sse, _), (.http, _): false
+        case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.sse, _), (.http, _), (.tcp, _): false
         }
     }
 
-    /// Gives a match that names no protocol all that fit but `sse`, which is for who asks for it, and refuses what does not fit the back-end.
-    static func complete(_ match: inout Match, _ backend: Backend, _ route: ObjectReader) {
+    /// Gives a match that names no protocol all that fit back-end and listener but `sse`, which is for who asks for it, and
+    /// refuses what does not fit.
+    static func complete(_ match: inout Match, _ backend: Backend, _ names: Names, _ route: ObjectReader) {
         let place = route.value.path.key("match")
         if match.protocols.isEmpty {
-            match.protocols = FrontProtocolName.allCases.filter { $0 != .sse && fits($0, backend.protocol) }
+            let isOnTCP = match.listener.map(names.tcpListeners.contains) ?? false
+            match.protocols =
+                isOnTCP
+                ? [.tcp] : FrontProtocolName.allCases.filter { $0 != .sse && $0 != .tcp && fits($0, backend.protocol) }
         }
+        TCPMatch.check(match, names, route)
         if let wrong = match.protocols.first(where: { !fits($0, backend.protocol) }) {
             route.refuse(
                 at: place.key("protocol"),

@@ -13,6 +13,8 @@ extension Kind where Value == Document {
             var listeners: [Named<Listener>] = []
             o.require("listeners", into: &listeners, as: .named(atLeast: 1) { .listener(named: $0) })
             names.listeners = listeners.map(\.name)
+            names.tcpListeners = listeners.filter { $0.entry?.isTCP == true }.map(\.name)
+            names.tlsListeners = listeners.filter { $0.entry?.tls != nil }.map(\.name)
             document.listeners = listeners.compactMap(\.entry)
 
             var backends: [Named<Backend>] = []
@@ -35,6 +37,9 @@ extension Kind where Value == Document {
 /// The names that one part of the document gives and another uses.
 final class Names {
     var listeners: [String] = []
+    /// Of these, those without HTTP, and those with TLS.
+    var tcpListeners: [String] = []
+    var tlsListeners: [String] = []
     /// nil where something is wrong with the entry; its name is known all the same.
     var backends: [String: Backend?] = [:]
 }
@@ -100,7 +105,8 @@ extension Kind where Value == Health {
             _ = o.optional("paths", as: paths)
             o.read(
                 "onListeners", into: &health.onListeners,
-                as: .distinct(.name(of: "listener", in: names.listeners)))
+                as: .distinct(
+                    .name(of: "listener with HTTP", in: names.listeners.filter { !names.tcpListeners.contains($0) })))
             o.read(
                 "requireBackends", into: &health.requireBackends,
                 as: .distinct(.name(of: "back-end in \"backends\"", in: names.backends.keys.sorted())))

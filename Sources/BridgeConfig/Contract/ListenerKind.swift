@@ -12,6 +12,10 @@ extension Kind where Value == Listener {
                 o.refuse("socketMode", "only a Unix socket has a file", hint: "Leave the key out.")
             }
             o.read("protocols", into: &listener.protocols, as: .distinct(.httpVersion, atLeast: 1))
+            if listener.protocols.count > 1, listener.protocols.contains(.tcp) {
+                o.refuse(
+                    "protocols", "\"tcp\" stands beside HTTP", hint: "Give each a listener of its own.")
+            }
             listener.tls = o.optional("tls", as: .listenerTLS)
             o.read("proxyProtocol", into: &listener.proxyProtocol, as: .listenerProxyProtocol)
             checkProxies(listener, o)
@@ -84,7 +88,7 @@ extension Kind where Value == Address {
 extension Kind where Value == Listener.HTTPVersion {
     static var httpVersion: Kind {
         let words = Listener.HTTPVersion.allCases.map(\.rawValue)
-        let word = Kind<String>.word(words, later: ["tcp", "udp"])
+        let word = Kind<String>.word(words, later: ["udp"])
         return Kind(
             read: { word.read($0).flatMap { Listener.HTTPVersion(rawValue: $0) } },
             show: { quoted($0.rawValue) }, words: words)

@@ -41,7 +41,7 @@ extension Kind where Value == Route {
             route.reconnect = o.optional("reconnect", as: .reconnect)
             for key in ["access", "rateLimit"] { o.later(key) }
             guard let backend else { return nil }
-            ProtocolFit.complete(&route.match, backend, o)
+            ProtocolFit.complete(&route.match, backend, names, o)
             ReconnectFit.check(route, o)
             FramingFit.check(route, o)
             CompressionFit.check(route, o)
@@ -64,7 +64,7 @@ extension Kind where Value == Match {
             let method = o.optional("method", as: .parsed(MatchText.method))
             match.method = method == "*" ? nil : method
             o.read("headers", into: &match.headers, as: .matchFields)
-            o.later("serverNames", unless: .emptyList)
+            o.read("serverNames", into: &match.serverNames, as: .distinct(.serverName))
             if o.has("path"), o.has("pathPrefix") {
                 o.refuse("pathPrefix", "path and pathPrefix stand together", hint: "Keep one of the two.")
             }
@@ -89,6 +89,20 @@ extension Kind where Value == [FrontProtocolName] {
                 }
             },
             show: many.show, words: one.words)
+    }
+}
+
+extension Kind where Value == Match.Host {
+    /// Of SNI: `db.example.com`, `*.example.com`.
+    static var serverName: Kind {
+        var kind = Kind.parsed(MatchText.host)
+        kind.show = { host in
+            switch host {
+            case .exact(let name): quoted(name)
+            case .suffix(let suffix): quoted("*" + suffix)
+            }
+        }
+        return kind
     }
 }
 

@@ -21,6 +21,8 @@ package final class Ingress {
     /// Shared by this listener's HTTP/2 connections.
     let buffers = HTTP2Buffers()
     private let table: RouteTable
+    private let isTCP: Bool
+    private let tcpRoutes: [WorkerRoute]
     /// Paths that the bridge answers itself, health among them.
     private let local: LocalPages?
     /// `grpc.health.v1`, where this listener answers it.
@@ -39,6 +41,8 @@ package final class Ingress {
         self.listener = listener
         counters = worker.counters.listener(listener.name)
         table = RouteTable(routes)
+        isTCP = listener.protocols == [.tcp]
+        tcpRoutes = routes.filter { $0.config.match.protocols == [.tcp] }
         takesWebSockets = routes.contains { route in
             let protocols = route.config.match.protocols
             return protocols.contains(.websocket) || protocols.contains(.grpcWeb) && route.config.grpcWeb.websockets
@@ -140,11 +144,28 @@ package final class Ingress {
         LocalAnswer.send(stream, status: 404, text: "No route matches this path.")
     }
 
+    /// The route of a byte stream.
+    /// - Parameter serverName: what the client asked for by SNI; nil where it named none.
+    func tcpRoute(serverName: String?) -> WorkerRoute? {
+        // RFC 6066 §3: names are compared without regard to case, and have no trailing dot.
+        let name = serverName?.lowercased()
+        return tcpRoutes.first { route in
+            let names = route.config.match.serverNames
+            return names.isEmpty
+                || names.contains { host in
+                    switch host {
+                    case .exact(let exact): name == exact
+                    case .suffix(let suffix): name?.hasSuffix(suffix) ?? false
+                    }
+                }
+        }
+    }
+
     // MARK: Connections
 
     /// The first handler of a new connection.
     package func makeStarter(_ info: ConnectionInfo) -> any ChannelHandler {
-        ConnectionStarter(ingress: self, info: info)
+        isTCP ? TCPStarter(ingress: self, info: info) : ConnectionStarter(ingress: self, info: info)
     }
 
     /// A connection is closed, because nothing came in time.

@@ -19,12 +19,15 @@ public struct Listening: Sendable {
     public let name: String
     public let isTLS: Bool
     public let address: SocketAddress
+    /// Without HTTP.
+    var isTCP = false
 
     /// `https://127.0.0.1:8443`, or `unix:/run/rtbridge.sock`
     public var url: String {
         if let path = address.pathname { return "unix:\(path)" }
         let host = address.ipAddress ?? ""
-        return "\(isTLS ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+        let scheme = isTCP ? (isTLS ? "tls" : "tcp") : (isTLS ? "https" : "http")
+        return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
     }
 }
 
@@ -56,7 +59,8 @@ enum ListenerBinder {
             unix?.remove()
             throw error as? BridgeStartError ?? BridgeStartError.bind(config, error)
         }
-        return (Listening(name: config.name, isTLS: config.tls != nil, address: address), channels, unix)
+        let listening = Listening(name: config.name, isTLS: config.tls != nil, address: address, isTCP: config.isTCP)
+        return (listening, channels, unix)
     }
 
     private static func bindPort(
