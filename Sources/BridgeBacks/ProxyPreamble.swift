@@ -3,6 +3,7 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import NIOCore
 
@@ -36,11 +37,16 @@ final class ProxyPreamble: ChannelInboundHandler, RemovableChannelHandler {
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 
-    /// Sends the header, where that was not done yet. A new socket has room for it, so nothing is left in the channel.
+    /// Sends the header, where that was not done yet: into the socket, since a channel that has just been connected keeps
+    /// what is flushed until it hears that it may write, and TLS does not. A new socket has room for it.
     func send() {
         guard let header, let context else { return }
         self.header = nil
-        context.writeAndFlush(NIOAny(header), promise: nil)
+        guard let writer = SocketWriter(context.channel, from: context) else {
+            return context.writeAndFlush(NIOAny(header), promise: nil)
+        }
+        writer.send(header)
+        writer.flush()
     }
 }
 
