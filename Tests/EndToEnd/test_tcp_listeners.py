@@ -160,7 +160,7 @@ def test_a_silent_session_ends(bridge, backs):
     client = Wire.connect(bridge.address("idle"))
     backs["plain"].take()
     assert client.receive(DEADLINE) == b""
-    wait_until("the access line", lambda: "failure.kind=idle_timeout" in bridge.errors())
+    wait_until("the access line", lambda: "failure.kind=idle_timeout failure.timeout=timeouts.idle" in bridge.errors())
 
 
 def test_the_client_s_address_goes_through_by_proxy_headers(bridge, backs):

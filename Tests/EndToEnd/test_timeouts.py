@@ -1,5 +1,6 @@
 # rtbridge: each time-out is named where it is told: to the client, in the log, in the counter.
 # SPDX-License-Identifier: Apache-2.0
+import http.client
 import re
 import socket
 
@@ -80,6 +81,8 @@ def bridge(start_bridge, make_config, scripted_server, tcp_echo, udp_echo, hangi
         session("udp-idle", f"udp://127.0.0.1:{udp_echo.port}", udp={"idle": "100ms"}),
         session("max-hold", f"tcp://127.0.0.1:{proxy.port}", reconnect={
             "mode": "resume", "maxHold": "200ms", "backoff": {"initial": "5ms", "max": "10ms"}}),
+        *({"name": f"{name}-connect", "match": {"protocol": name, "path": f"/{name}-connect"}, "backend": {"protocol": back, **slow}}
+          for name, back in (("http", "http"), ("sse", "tcp"))),
     ], listener={"limits": {"headerTimeout": "300ms"}}, admin={"address": "127.0.0.1:0"}, logging={"level": "debug"}))
 
 
@@ -101,6 +104,16 @@ def check(bridge, route, key, kind, count=1):
     wait_value(bridge, 0, "rtbridge_requests_total", route=route, outcome="ok")
     wait_value(bridge, 0, "rtbridge_requests_active", route=route)
     return fields
+
+
+@pytest.mark.parametrize("route", ["http-connect", "sse-connect"])
+def test_of_a_request(bridge, route):
+    connection = http.client.HTTPConnection(*bridge.address("clear"), timeout=DEADLINE)
+    connection.request("GET", f"/{route}", headers={"accept": "text/event-stream"})
+    answer = connection.getresponse()
+    assert answer.status == 504 and "timeouts.connect" in answer.read().decode()
+    connection.close()
+    check(bridge, route, "timeouts.connect", "connect_timeout")
 
 
 @pytest.mark.parametrize("route, key, kind, timeout", [

@@ -56,8 +56,9 @@ final class HTTPFrontLeg {
             AccessRecord(
                 route: request.route.name, front: "http", client: request.head.connection.client,
                 path: String(decoding: request.head.path, as: UTF8.self), status: status,
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut,
+                failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
+                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
+                bytesOut: exchange.bytesOut,
                 duration: .nanoseconds((request.worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }

@@ -145,7 +145,7 @@ final class SSESession {
         worker.refreshClock()
         failure = Failure(.aborted, .front, .connect, "the client left")
         becomeOver()
-        exchange.frontClosed()
+        exchange.frontClosed(failure)
     }
 
     private func pump() {
@@ -233,8 +233,10 @@ final class SSESession {
                 route: request.route.name, front: "sse", client: request.head.connection.client,
                 path: String(decoding: request.head.path, as: UTF8.self),
                 status: failure.map { String($0.httpStatus) } ?? "200",
-                failure: failure?.kind.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
-                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut, dropped: exchange.dropped,
+                failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
+                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
+                bytesOut: exchange.bytesOut, dropped: exchange.dropped, attempts: exchange.attempts,
+                reconnects: exchange.reconnects,
                 duration: .nanoseconds((worker.eventLoop.now - startedAt).nanoseconds)))
     }
 }

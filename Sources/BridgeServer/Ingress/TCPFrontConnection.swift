@@ -73,13 +73,14 @@ final class TCPFrontConnection: ChannelDuplexHandler {
         guard phase != .over else { return }
         phase = .over
         ingress.closed(self)
-        exchange.frontClosed()
+        exchange.frontClosed(failure)
         worker.note(
             AccessRecord(
                 route: route.name, front: "tcp", client: info.client, path: serverName ?? "-",
                 status: failure == nil ? "ok" : "failed", failure: failure?.kind.rawValue ?? "",
-                back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
-                bytesOut: exchange.bytesOut, dropped: exchange.dropped,
+                timeout: failure?.timeout?.rawValue ?? "", back: exchange.backAddress ?? failure?.address ?? "",
+                bytesIn: exchange.bytesIn, bytesOut: exchange.bytesOut, dropped: exchange.dropped,
+                reconnects: exchange.reconnects,
                 duration: .nanoseconds((worker.eventLoop.now - startedAt).nanoseconds)))
     }
 
