@@ -33,8 +33,8 @@ final class RouteMatcher {
 
     /// All but the protocol.
     func matchesPlace(_ head: RequestHead) -> Bool {
-        if let path, !head.path.elementsEqual(path) { return false }
-        if let prefix, !head.path.starts(with: prefix) { return false }
+        if let path, !head.withPath({ $0.elementsEqual(path) }) { return false }
+        if let prefix, !head.withPath({ $0.starts(with: prefix) }) { return false }
         if let host, !matchesHost(host, head) { return false }
         return headers.allSatisfy { field in
             head.fields.pairs.contains { $0.name == field.name && $0.value == field.value }

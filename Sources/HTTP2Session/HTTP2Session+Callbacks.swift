@@ -137,12 +137,11 @@ extension HTTP2Session {
             return
         }
         // libnghttp2 lets no upper-case letter through (RFC 9113 §8.2.1).
-        fields.append(lowercaseName: name, value: value)
+        fields.appendToOwn(lowercaseName: name, value: value)
     }
 
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
-        // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
-        nghttp2_session_consume_connection(session, count)
+        receivedBody += count
         withStream(id) { stream in
             guard let delegate = stream?.delegate else {
                 nghttp2_session_consume_stream(session, id, count)

@@ -135,9 +135,9 @@ extension HTTP2Session {
             isOutputFull = true
             return NGHTTP2_ERR_WOULDBLOCK.rawValue
         }
-        output.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
+        output.append(UnsafeRawBufferPointer(start: header, count: 9))
         stream.output.readWithUnsafeReadableBytes { bytes in
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            output.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             return count
         }
         stream.inFrame = 0

@@ -9,11 +9,29 @@ enum GRPCFields {
     /// The request for the back-end: path and metadata unchanged and in order, what belongs to the client's
     /// connection taken out, what HTTP/2 demands put in. `grpc-timeout` is left out: the back leg gives what is left.
     ///
-    /// - Parameter isNative: the client speaks gRPC itself: its metadata stays as it is, and the whole block where there is
-    ///   nothing to take out.
     /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
-    static func request(_ head: RequestHead, contentType: String, isNative: Bool, isTLS: Bool) -> FieldBlock {
-        if isNative, isForBack(head.fields, isTLS) { return head.fields }
+    static func request(_ head: RequestHead, contentType: String, isTLS: Bool) -> FieldBlock {
+        var fields = request(head, contentType, isTLS, except: requestOnlyAndLength)
+        // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
+        if !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
+        return fields
+    }
+
+    /// The same of a client that speaks gRPC itself: its metadata stays as it is, and the whole block where there is
+    /// nothing to take out.
+    static func nativeRequest(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
+        if isForBack(head.fields, isTLS) { return head.fields }
+        return request(head, nativeType(head.fields) ?? "application/grpc", isTLS, except: requestOnly)
+    }
+
+    /// A native content-type, as it came.
+    static func nativeType(_ fields: FieldBlock) -> String? {
+        fields.withFirst("content-type") { GRPCWebContentType.native($0) }
+    }
+
+    private static func request(
+        _ head: RequestHead, _ contentType: String, _ isTLS: Bool, except names: FieldNames
+    ) -> FieldBlock {
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
@@ -22,11 +40,7 @@ enum GRPCFields {
         fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
         fields.append("content-type", contentType.utf8)
-        HopByHop.copy(from: head.fields, into: &fields, except: isNative ? requestOnly : requestOnlyAndLength)
-        // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
-        if !isNative, !head.fields.contains("grpc-accept-encoding") {
-            fields.append("grpc-accept-encoding", "identity")
-        }
+        HopByHop.copy(from: head.fields, into: &fields, except: names)
         return fields
     }
 
