@@ -33,7 +33,7 @@ public final class RequestHead: Sendable {
         method = fields.withFirst(":method") { Self.method($0) } ?? .other
         contentKind = fields.withFirst("content-type") { GRPCContentKind($0) } ?? .other
         let target = fields.range(of: ":path") ?? 0..<0
-        let mark = fields.withBytes(in: target) { $0.firstIndex(of: UInt8(ascii: "?")) }
+        let mark = fields.withBytes(in: target) { FieldBytes.firstIndex(of: UInt8(ascii: "?"), in: $0) }
         pathPlace = target.prefix(mark ?? target.count)
         queryPlace = mark.map { target.dropFirst($0 + 1) }
     }

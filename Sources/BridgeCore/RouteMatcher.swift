@@ -12,9 +12,13 @@ final class RouteMatcher {
     /// Nil where there is a path.
     let prefix: [UInt8]?
     private let headers: [Match.Field]
+    private let protocolBits: UInt8
+    /// Whether the protocol is all that is asked for.
+    private let isAnywhere: Bool
 
     init(_ match: Match) {
         protocols = match.protocols
+        protocolBits = match.protocols.reduce(0) { $0 | $1.bit }
         host = match.host
         headers = match.headers
         var path = match.path
@@ -25,10 +29,11 @@ final class RouteMatcher {
         }
         self.path = path.map { Array($0.utf8) }
         self.prefix = prefix.map { Array($0.utf8) }
+        isAnywhere = path == nil && prefix == nil && match.host == nil && match.headers.isEmpty
     }
 
     func matches(_ head: RequestHead, _ name: FrontProtocolName) -> Bool {
-        protocols.contains(name) && matchesPlace(head)
+        protocolBits & name.bit != 0 && (isAnywhere || matchesPlace(head))
     }
 
     /// All but the protocol.
@@ -46,6 +51,19 @@ final class RouteMatcher {
         switch host {
         case .exact(let expected): return name == expected
         case .suffix(let suffix): return name.hasSuffix(suffix)
+        }
+    }
+}
+
+extension FrontProtocolName {
+    fileprivate var bit: UInt8 {
+        switch self {
+        case .grpcWeb: 1
+        case .grpc: 2
+        case .websocket: 4
+        case .sse: 8
+        case .http: 16
+        case .tcp: 32
         }
     }
 }

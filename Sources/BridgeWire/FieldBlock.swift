@@ -220,12 +220,13 @@ extension FieldBlock {
         rethrows
     {
         try withUnsafeBytes { all in
+            guard let base = all.baseAddress else { return }
             var start = 0
             while start < used {
                 let place = Place(in: all, at: start)
                 try body(
-                    UnsafeRawBufferPointer(rebasing: all[place.name..<place.value]),
-                    UnsafeRawBufferPointer(rebasing: all[place.value..<place.end]))
+                    UnsafeRawBufferPointer(start: base + place.name, count: place.value &- place.name),
+                    UnsafeRawBufferPointer(start: base + place.value, count: place.end &- place.value))
                 start = place.end
             }
         }

@@ -46,19 +46,24 @@ enum GRPCFields {
 
     /// Whether the back-end can be sent a native call's fields as they came.
     private static func isForBack(_ fields: FieldBlock, _ isTLS: Bool) -> Bool {
-        var (isForBack, pseudo) = (true, 0)
+        // Pseudo-header fields of a request come once each (RFC 9113 §8.3).
+        var (isForBack, pseudo, hasAuthority, saysTrailers) = (true, 0, false, false)
         fields.forEach { name, value in
             if name.first == UInt8(ascii: ":") {
                 pseudo += 1
-                guard FieldBytes.areEqual(name, ":scheme") else { return }
-                isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
+                if FieldBytes.areEqual(name, ":authority") {
+                    hasAuthority = true
+                } else if FieldBytes.areEqual(name, ":scheme") {
+                    isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
+                }
             } else if FieldBytes.areEqual(name, "te") {
+                saysTrailers = true
                 isForBack = isForBack && FieldBytes.areEqual(value, "trailers")
             } else if HopByHop.isHopByHop(name) || requestStops.contains(name) {
                 isForBack = false
             }
         }
-        return isForBack && pseudo == 4 && fields.contains("te") && fields.contains(":authority")
+        return isForBack && pseudo == 4 && saysTrailers && hasAuthority
     }
 
     private static let requestStops: FieldNames = ["host", "expect", "grpc-timeout"]

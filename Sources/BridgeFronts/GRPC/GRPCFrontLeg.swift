@@ -60,10 +60,10 @@ class GRPCFrontLeg {
     /// Whether what was sent to the client ends within a message.
     var isInsideFrame: Bool { !responseScanner.isAtBoundary }
 
-    /// Bytes of the request, as the back-end takes them.
-    func transformRequest(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    /// Bytes of the request: passed on as the back-end takes them.
+    func passRequest(_ bytes: ByteBuffer, to exchange: Exchange) throws(GRPCFrameError) {
         try requestScanner.scan(bytes)
-        return bytes
+        exchange.frontBody(bytes)
     }
 
     /// The client has ended its side.
@@ -80,10 +80,10 @@ class GRPCFrontLeg {
         return true
     }
 
-    /// Bytes of the answer, as the client takes them.
-    func transformResponse(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
+    /// Bytes of the answer: written as the client takes them.
+    func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
         try responseScanner.scan(bytes)
-        return bytes
+        stream.write(bytes)
     }
 
     /// Ends an answer that had begun.
@@ -213,7 +213,7 @@ extension GRPCFrontLeg: FrontLeg {
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .answering else { return }
         do throws(GRPCFrameError) {
-            stream.write(try transformResponse(bytes))
+            try writeResponse(bytes, to: stream)
         } catch {
             refuse(error.status, origin: .back)
         }
@@ -245,7 +245,7 @@ extension GRPCFrontLeg: HTTPFrontHandler {
         guard phase != .over else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         do throws(GRPCFrameError) {
-            exchange.frontBody(try transformRequest(bytes))
+            try passRequest(bytes, to: exchange)
         } catch {
             refuse(error.status)
         }

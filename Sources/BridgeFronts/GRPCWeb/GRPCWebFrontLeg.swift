@@ -32,8 +32,8 @@ final class GRPCWebFrontLeg: GRPCFrontLeg {
     override var frontContentType: String { answerType }
     override var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
 
-    override func transformRequest(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try requestBodyState.transform(bytes)
+    override func passRequest(_ bytes: ByteBuffer, to exchange: Exchange) throws(GRPCFrameError) {
+        exchange.frontBody(try requestBodyState.transform(bytes))
     }
 
     override func checkRequestEnd() throws(GRPCFrameError) { try requestBodyState.finish() }
@@ -46,8 +46,8 @@ final class GRPCWebFrontLeg: GRPCFrontLeg {
         return !body.dropsEncodingField
     }
 
-    override func transformResponse(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try responseBodyState?.transform(bytes) ?? bytes
+    override func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
+        stream.write(try responseBodyState?.transform(bytes) ?? bytes)
     }
 
     override func endAnswer(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {

@@ -46,7 +46,7 @@ final class GRPCWebSocketFrontLeg: GRPCFrontLeg {
         return !body.dropsEncodingField
     }
 
-    override func transformResponse(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try responseBodyState?.transform(bytes) ?? bytes
+    override func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
+        stream.write(try responseBodyState?.transform(bytes) ?? bytes)
     }
 }
