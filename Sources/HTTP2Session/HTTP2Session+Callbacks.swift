@@ -119,7 +119,7 @@ extension HTTP2Session {
 
     private func headersBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         guard !isConnectionLost else { return 0 }
-        fields = FieldBlock()
+        if !fields.isEmpty { fields = FieldBlock() }
         fieldsAreTooLarge = false
         guard role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
         fields.reserveCapacity(fields: 12, bytes: 320)
@@ -177,11 +177,17 @@ extension HTTP2Session {
         }
     }
 
+    /// What has been received is handed on, not shared.
+    private func takeFields() -> FieldBlock {
+        var taken = FieldBlock()
+        swap(&taken, &fields)
+        return taken
+    }
+
     private func fieldsReceived(_ stream: HTTP2Stream, _ flags: UInt8) {
         let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         let isTooLarge = fieldsAreTooLarge
-        var fields = FieldBlock()
-        swap(&fields, &self.fields)
+        let fields = takeFields()
         if endStream { stream.peerEnded = true }
         switch role {
         case .front where !stream.sawHead:

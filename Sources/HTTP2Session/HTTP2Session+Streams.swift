@@ -38,7 +38,8 @@ extension HTTP2Session {
     func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         guard !stream.isClosed else { return }
         stream.isClosed = true
-        nghttp2_session_set_stream_user_data(session, stream.id, nil)
+        // libnghttp2 itself forgets a stream that it has closed.
+        if isConnectionLost { nghttp2_session_set_stream_user_data(session, stream.id, nil) }
         unlink(stream)
         // What nobody has seen may be asked for once more.
         if !stream.wasNotSent { stream.keepsOutput = false }
