@@ -64,6 +64,7 @@ extension FrontProtocolName {
         case .sse: 8
         case .http: 16
         case .tcp: 32
+        case .udp: 64
         }
     }
 }
