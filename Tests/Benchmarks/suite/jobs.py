@@ -11,6 +11,7 @@ class Job:
 
     `kind` says what the load is and what the figure means:
       web, native   gRPC-Web or gRPC calls; CPU µs a call
+      http          requests with a body to an HTTP/1.1 server that answers with one as long; CPU µs a request
       echo          WebSocket to TCP (or UDP) and back; CPU µs a round trip
       handshake     full TLS 1.3 handshakes; CPU µs each
       idle          memory of an idle WebSocket session, the slope from `sessions[0]` to `sessions[1]`; KiB
@@ -41,8 +42,13 @@ class Job:
     group: str = "bars"  # bars: DESIGN's table; scale: only when asked for
 
     @property
+    def is_timed(self):
+        """Whether the figure is one of time, which a busy machine makes longer."""
+        return self.unit == "µs"
+
+    @property
     def counts_allocations(self):
-        return self.kind in ("web", "native", "echo", "handshake") and self.against in ("peers", "tcp")
+        return self.kind in ("web", "native", "http", "echo", "handshake") and self.against in ("peers", "tcp")
 
     def door_of(self, proxy):
         """A relay that knows no WebSocket takes the same bytes over plain TCP."""
@@ -51,6 +57,8 @@ class Job:
 
 _WEB = ("envoy",)
 _NATIVE = ("envoy", "nginx", "haproxy", "nghttpx")
+_HTTP = ("envoy", "nginx", "haproxy")
+_TCP = ("nginx", "haproxy", "floor-tcp")
 _ECHO = ("websockify", "nginx", "haproxy", "floor", "floor-tcp")
 
 JOBS = [
@@ -70,12 +78,18 @@ JOBS = [
         bars={"nginx": 1.15}),
     Job("tls-bulk", "gRPC over TLS, 1 MiB replies, 8 × 1", "native", 32, 8, answer_bytes=KIB * KIB, door="tls", peers=_NATIVE,
         bars={"nginx": 1.15, "nghttpx": 0.95}),
+    Job("http-h1", "HTTP/1.1 → HTTP/1.1, 32 B, 32", "http", 32, 32, is_http1=True, door="http1", peers=_HTTP),
+    Job("http-h1-16k", "HTTP/1.1 → HTTP/1.1, 16 KiB, 32", "http", 16 * KIB, 32, is_http1=True, door="http1", peers=_HTTP),
+    Job("http-h2", "HTTP/2 → HTTP/1.1, 32 B, 8 × 8", "http", 32, 8, 8, peers=_HTTP),
+    Job("http-h2-16k", "HTTP/2 → HTTP/1.1, 16 KiB, 8 × 8", "http", 16 * KIB, 8, 8, peers=_HTTP),
     Job("ws", "WebSocket → TCP echo, 64 B, 32", "echo", 64, 32, door="websocket", peers=_ECHO,
         bars={"websockify": 0.25, "nginx": 1.3}),
     Job("ws-16k", "WebSocket → TCP echo, 16 KiB, 32", "echo", 16 * KIB, 32, door="websocket", peers=_ECHO,
         bars={"websockify": 0.25, "nginx": 1.35}),
     Job("ws-1m", "WebSocket → TCP echo, 1 MiB, 8", "echo", KIB * KIB, 8, door="websocket", peers=_ECHO,
         bars={"websockify": 0.25, "nginx": 0.95}),
+    Job("tcp", "TCP → TCP echo, 64 B, 32", "echo", 64, 32, door="raw", peers=_TCP),
+    Job("tcp-16k", "TCP → TCP echo, 16 KiB, 32", "echo", 16 * KIB, 32, door="raw", peers=_TCP),
     Job("ws-udp", "WebSocket → UDP echo, 64 B, 32", "echo", 64, 32, door="websocket", path="/udp", against="tcp",
         bars={"ws → tcp": 1.4}),
     Job("idle", "idle WebSocket session", "idle", door="websocket", unit="KiB", sessions=(1000, 10000), max_rounds=3,

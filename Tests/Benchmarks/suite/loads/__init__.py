@@ -4,7 +4,7 @@ from suite.loads.calls import Calls
 from suite.loads.memory import IdleSessions, OpenStreams, Rest
 from suite.loads.sessions import BesideSlow, Echoes, Handshakes
 
-_LOADS = {"web": Calls, "native": Calls, "echo": Echoes, "handshake": Handshakes, "slow": BesideSlow, "idle": IdleSessions,
+_LOADS = {"web": Calls, "native": Calls, "http": Calls, "echo": Echoes, "handshake": Handshakes, "slow": BesideSlow, "idle": IdleSessions,
           "streams": OpenStreams, "rest": Rest}
 
 

@@ -39,13 +39,19 @@ class _Sessions:
 class Echoes(_Sessions):
     """Ping-pong over WebSocket, or over TCP for relays that know no WebSocket."""
 
+    _WARM_UP_BYTES = 32 << 20
+
     def url(self):
         door = self.job.door_of(self.proxy)
         port = self.proxy.ports[door]
         return f"tcp://127.0.0.1:{port}" if door == "raw" else f"ws://127.0.0.1:{port}{self.job.path}"
 
     def options(self):
-        return "-c", self.job.connections, "-b", self.job.bytes
+        return "-c", self.job.connections, "-b", self.job.bytes, "-w", self._warm_up()
+
+    def _warm_up(self):
+        """Round trips of each connection: some MiB in all are enough for TCP to have found its windows."""
+        return min(50, max(4, self._WARM_UP_BYTES // self.job.bytes // self.job.connections))
 
 
 class Handshakes(_Sessions):

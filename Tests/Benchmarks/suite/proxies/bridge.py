@@ -21,7 +21,7 @@ class Shape:
 
 class Bridge(Proxy):
     name = "rtbridge"
-    doors = ("clear", "tls", "websocket", "wss")
+    doors = ("clear", "http1", "tls", "websocket", "wss", "raw")
 
     def __init__(self, setting, binary, name=None, shape=Shape()):
         self.binary, self.shape = Path(binary).resolve(), shape
@@ -33,6 +33,7 @@ class Bridge(Proxy):
         config = self.write("routes.json", json.dumps({
             "listeners": {
                 "clear": {"address": "127.0.0.1:0", "limits": limits},
+                "raw": {"address": "127.0.0.1:0", "limits": {"maxConnections": 1000000}, "protocols": ["tcp"]},
                 "tls": {"address": "127.0.0.1:0", "limits": limits, "tls": {
                     "certificates": [{"certFile": certificates.certificate, "keyFile": certificates.key}]}},
             },
@@ -47,7 +48,8 @@ class Bridge(Proxy):
             if line.startswith("listening "):
                 _, name, url = line.split()
                 self.ports[name] = int(url.rpartition(":")[2])
-        self.ports["websocket"], self.ports["wss"] = self.ports["clear"], self.ports["tls"]
+        for door, listener in (("http1", "clear"), ("websocket", "clear"), ("wss", "tls")):
+            self.ports[door] = self.ports[listener]
         return server
 
     def _routes(self):
@@ -61,6 +63,8 @@ class Bridge(Proxy):
             *others,
             {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
             {"match": {"protocol": "grpc"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
+            {"match": {"protocol": "http", "pathPrefix": "/http/"}, "backend": f"http://127.0.0.1:{backend.http}"},
+            {"match": {"protocol": "tcp", "listener": "raw"}, "backend": f"tcp://127.0.0.1:{backend.tcp}"},
             {"match": {"protocol": "websocket", "path": "/tcp"}, "backend": tcp, "websocket": websocket},
             {"match": {"protocol": "websocket", "path": "/udp"}, "backend": f"udp://127.0.0.1:{backend.udp}",
              "websocket": websocket, "udp": {"maxSessionsPerClient": 1024}},
