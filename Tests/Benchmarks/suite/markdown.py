@@ -30,14 +30,14 @@ def verdict(document):
     met = [one for job in document["jobs"] for one in _bars(job)]
     missed = [job["title"] for job in document["jobs"] if not all(is_met for _, _, is_met in _bars(job))]
     text = f"{sum(is_met for *_, is_met in met)} of {len(met)} bars are met"
-    return f"{text}; the others are of {', '.join(missed)}." if missed else f"{text}."
+    return f"{text}; the others are of {'; '.join(missed)}." if missed else f"{text}."
 
 
 def _cells(job, peers):
     subject = job["subject"]
     others = [name for name in job["ratios"] if name not in _NAMES and name not in _FLOORS]
     floors = [name for name in _FLOORS if name in job["ratios"]][:1]
-    bars = [f"{name} ≤ {bar:.3g} {'✓' if is_met else '✗'}".strip() for name, bar, is_met in _bars(job)]
+    bars = [f"{name} {bar} {'✓' if is_met else '✗'}".strip() for name, bar, is_met in _bars(job)]
     unit = "" if job["unit"] == "µs" else f", {job['unit']}"
     return [job["title"] + unit, _figure(job["proxies"][subject]["value"]), *(_beside(job, name) for name in peers),
             *([_beside(job, name) for name in floors] or [""]),
@@ -45,9 +45,9 @@ def _cells(job, peers):
 
 
 def _bars(job):
-    bars = [(_NAMES.get(name, name), ratio["bar"], ratio["isMet"]) for name, ratio in job["ratios"].items()
+    bars = [(_NAMES.get(name, name), f"≤ {ratio['bar']:.3g}", ratio["isMet"]) for name, ratio in job["ratios"].items()
             if ratio["bar"] is not None]
-    return bars + ([(job["unit"], job["limit"], job["isLimitMet"])] if job["limit"] is not None else [])
+    return bars + ([("", f"≤ {job['limit']:.3g} {job['unit']}", job["isLimitMet"])] if job["limit"] is not None else [])
 
 
 def _beside(job, name):

@@ -81,7 +81,7 @@ def _rest(rounds):
     return "\n  ".join(parts) or None
 
 
-_COLUMNS = (("job", 41), ("proxy", 12), ("figure", 9), ("ratio", 6), ("quartiles", 10), ("n", 3), ("bar", 8), ("/s", 9),
+_COLUMNS = (("job", 44), ("proxy", 12), ("figure", 9), ("ratio", 6), ("quartiles", 10), ("n", 3), ("bar", 8), ("/s", 9),
             ("cores %", 12), ("p50", 7), ("p99", 7), ("p99.9", 7), ("MiB", 6), ("allocs", 6))
 
 

@@ -76,7 +76,7 @@ def build_helpers(directory):
     """Compiles the programs in C into `directory`."""
     programs = {
         "backend": (sorted((HERE / "backend").glob("*.c")), ["-lnghttp2"]),
-        "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lm"]),
+        "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lnghttp2", "-lz", "-lm"]),
         "floor": ([HERE / "floor.c"], ["-lcrypto"]),
         "allocations.so": ([HERE / "allocations.c"], ["-shared", "-fPIC"]),
     }

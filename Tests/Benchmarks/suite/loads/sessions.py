@@ -54,6 +54,30 @@ class Echoes(_Sessions):
         return min(50, max(4, self._WARM_UP_BYTES // self.job.bytes // self.job.connections))
 
 
+class Texts(Echoes):
+    """The same with texts, compressed where the path is that of the route that does."""
+
+    def options(self):
+        return *super().options(), "--deflate" if self.job.path == "/deflate" else "--text"
+
+
+class WebSocketCalls(_Sessions):
+    """gRPC calls over WebSocket."""
+
+    def url(self):
+        return f"ws://127.0.0.1:{self.proxy.ports[self.job.door]}/bench.Bench/Echo"
+
+    def options(self):
+        shared = ("--multiplex", "-p", self.job.streams) if self.job.streams > 1 else ("--sources", 4)
+        return "--mode", "calls", "-c", self.job.connections, "-b", self.job.bytes, "-w", 5, *shared
+
+    def bytes_behind(self):
+        return 1
+
+    def seen_by_the_backend(self):
+        return self.bench.backend.counters["calls"]
+
+
 class Handshakes(_Sessions):
     """Full TLS 1.3 handshakes, each with HTTP/2's SETTINGS, which prove that the server has finished it."""
 

@@ -61,11 +61,14 @@ class Bridge(Proxy):
                    "backend": f"grpc://127.0.0.1:{backend.grpc}"} for number in range(1, self.shape.routes)]
         return [
             *others,
-            {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
+            {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}",
+             "websocket": {"pingInterval": self.shape.ping_interval}},
             {"match": {"protocol": "grpc"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
             {"match": {"protocol": "http", "pathPrefix": "/http/"}, "backend": f"http://127.0.0.1:{backend.http}"},
             {"match": {"protocol": "tcp", "listener": "raw"}, "backend": f"tcp://127.0.0.1:{backend.tcp}"},
             {"match": {"protocol": "websocket", "path": "/tcp"}, "backend": tcp, "websocket": websocket},
+            {"match": {"protocol": "websocket", "path": "/deflate"}, "backend": tcp,
+             "websocket": {**websocket, "compression": "on"}},
             {"match": {"protocol": "websocket", "path": "/udp"}, "backend": f"udp://127.0.0.1:{backend.udp}",
              "websocket": websocket, "udp": {"maxSessionsPerClient": 1024}},
         ]
