@@ -3,8 +3,8 @@
 //
 //   backend COUNTERS
 //
-// Prints `grpc PORT`, `tcp PORT`, `udp PORT` and `http PORT`, and serves until it is killed. All are on 127.0.0.1; TCP also on 127.0.0.2 to
-// 127.0.0.4, since one address has some 28,000 ports for another. A gRPC call is answered, once its request has ended, with
+// Prints `grpc PORT`, `tcp PORT`, `udp PORT` and `http PORT`, and serves until it is killed. All are on 127.0.0.1; gRPC and TCP also on
+// 127.0.0.2 to 127.0.0.4, since one address has some 28,000 ports for another, and proxies open few connections to an endpoint. A gRPC call is answered, once its request has ended, with
 // one message as long as the request's body, then grpc-status 0. Where the method is called Bulk, the answer has 1 MiB; where
 // it is called Hold, the status waits until `release` is set. An HTTP/1.1 request is answered with as many bytes. COUNTERS is a file: see backend.h.
 
@@ -174,9 +174,9 @@ int main(int argc, char **argv) {
     counters = mmap(NULL, sizeof *counters, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (counters == MAP_FAILED) fail("mmap");
     poller = epoll_create1(EPOLL_CLOEXEC);
-    printf("grpc %d\n", ntohs(serve(GRPC_LISTENER, INADDR_LOOPBACK, 0)));
-    in_port_t echo = serve(TCP_LISTENER, INADDR_LOOPBACK, 0);
-    for (in_addr_t i = 1; i < 4; i++) serve(TCP_LISTENER, INADDR_LOOPBACK + i, echo);
+    in_port_t grpc = serve(GRPC_LISTENER, INADDR_LOOPBACK, 0), echo = serve(TCP_LISTENER, INADDR_LOOPBACK, 0);
+    for (in_addr_t i = 1; i < 4; i++) serve(GRPC_LISTENER, INADDR_LOOPBACK + i, grpc), serve(TCP_LISTENER, INADDR_LOOPBACK + i, echo);
+    printf("grpc %d\n", ntohs(grpc));
     printf("tcp %d\n", ntohs(echo));
     printf("udp %d\n", ntohs(serve(DATAGRAMS, INADDR_LOOPBACK, 0)));
     printf("http %d\n", ntohs(serve(HTTP_LISTENER, INADDR_LOOPBACK, 0)));

@@ -15,13 +15,14 @@ _KERNEL = (
 )
 _LIBRARIES = (
     ("libcrypto, libssl", r"libcrypto|libssl"), ("libnghttp2", r"libnghttp2"), ("zlib", r"libz\."),
-    ("libc: malloc, memcpy, calls", r"libc[.-]|ld-linux|\[vdso\]"),
+    ("libc: malloc, memcpy, calls", r"libc[.-]|ld-linux|libjemalloc|\[vdso\]"),
 )
 _RUNTIME = (
     ("Swift: reference counts", r"swift_(unknownObject)?(retain|release|bridgeObject|weak|unowned)|RefCount|_?swift_(strong|native)"),
     ("Swift: allocation", r"swift_(slow)?(alloc|dealloc)|swift_allocObject|swift_deallocClass"),
     ("Swift: runtime, library", r"^_?swift_|^\$s[sS]|^__swift|^\$sy|objectdestroy|outlined"),
-    ("llhttp", r"llhttp"),
+    ("llhttp", r"llhttp"), ("HTTP/2 session: HTTP2Session", r"^CNghttp2_"),
+    ("libc: malloc, memcpy, calls", r"^(malloc|free|calloc|realloc|operator (new|delete))"),
 )
 _MODULES = (
     ("NIO", r"NIO(Core|Posix|HTTP1|Embedded|Concurrency\w*)|DequeModule|Atomics|CNIO\w*"),
@@ -30,7 +31,7 @@ _MODULES = (
     ("exchange: BridgeCore", r"BridgeCore"), ("fronts: BridgeFronts", r"BridgeFronts"), ("backs: BridgeBacks", r"BridgeBacks"),
     ("ingress: BridgeServer", r"BridgeServer"), ("the bridge: others", r"Bridge\w+|rtbridge"),
 )
-_ORDER = [name for group in (_KERNEL, _LIBRARIES, _RUNTIME, _MODULES) for name, _ in group]
+_ORDER = list(dict.fromkeys(name for group in (_KERNEL, _LIBRARIES, _RUNTIME, _MODULES) for name, _ in group))
 
 
 def processes(pid):
@@ -51,7 +52,7 @@ def area(binary, symbol):
 
 def share_out(text, value):
     """`text`: of perf report, samples, binary and symbol. Returns the cost by area, and by area and symbol."""
-    lines = [line.split("\t") for line in text.splitlines() if re.match(r"\s*\d+\t", line)]
+    lines = [line.split("\t") for line in text.splitlines() if re.match(r"\s*\d+\s*\t", line)]
     whole = sum(int(line[0]) for line in lines)
     by_area, by_symbol = defaultdict(float), defaultdict(float)
     for samples, binary, symbol in ((line[0], line[1].strip(), line[2].strip()) for line in lines):

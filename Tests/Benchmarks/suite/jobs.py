@@ -17,7 +17,7 @@ class Job:
       calls         gRPC calls over WebSocket, all of a connection on one if there are several, else each on its own; CPU µs a call
       handshake     full TLS 1.3 handshakes; CPU µs each
       idle          memory of an idle WebSocket session, the slope from `sessions[0]` to `sessions[1]`; KiB
-      tunnels       the same of WebSocket sessions over HTTP/2 for gRPC, `streams` on a connection; on /bench.Bench/Hold with a
+      tunnels       the same of WebSocket sessions over HTTP/2 for gRPC, `streams` on a connection; on /bench.Held/Hold with a
                     call on each, whose answer has begun
       rest          resident memory of the freshly started proxy; MiB
       streams       memory of an open server stream of gRPC-Web, the slope; KiB
@@ -119,7 +119,7 @@ JOBS = [
     Job("scale-h2", "50,000 idle sessions over HTTP/2, pings", "tunnels", connections=1, streams=500, door="clear",
         path="/bench.Bench/Echo", unit="KiB", sessions=(10000, 50000), max_rounds=1, group="scale"),
     Job("scale-h2-calls", "50,000 sessions over HTTP/2, a call each", "tunnels", connections=1, streams=500, door="clear",
-        path="/bench.Bench/Hold", unit="KiB", sessions=(10000, 50000), max_rounds=1, group="scale"),
+        path="/bench.Held/Hold", unit="KiB", sessions=(10000, 50000), max_rounds=1, group="scale"),
     Job("scale-streams", "10,000 open gRPC-Web streams", "streams", 32, unit="KiB", sessions=(1000, 10000), max_rounds=3,
         peers=_WEB, group="scale"),
     Job("scale-routes", "10,000 routes, gRPC-Web h2c, 32 B, 8 × 32", "web", 32, 8, 32, against="routes",

@@ -1,5 +1,7 @@
 # rtbridge: the rounds of a job: what was measured so far, and whether it is enough.
 # SPDX-License-Identifier: Apache-2.0
+import time
+
 from suite import machine, report
 from suite.lanes import lanes
 from suite.measured import Wrong
@@ -7,6 +9,8 @@ from suite.spread import uncertainty
 
 # A measurement that was disturbed is thrown away and made again, at most so often in a round.
 _REPETITIONS = 3
+# Before that: what disturbs may be short.
+_PAUSE = 0.3
 # Of a ratio, as `uncertainty` puts it: a job with more goes on, as long as there is time.
 ENOUGH = 0.025
 
@@ -45,8 +49,10 @@ class Rounds:
                 after = self._measure(self.subject, seconds) if self.job.is_timed else before
                 if repetitions == 0 or not any(one.is_disturbed for one in (before, their, after)):
                     break
-                repetitions, before = repetitions - 1, after
                 self.discarded += 1
+                repetitions -= 1
+                time.sleep(_PAUSE)
+                before = self._measure(self.subject, seconds)
             kept += [(name, their), (self.subject, after)] if self.job.is_timed else [(name, their)]
             self.ratios[name].append((before.value + after.value) / 2 / their.value)
             before = after

@@ -61,6 +61,10 @@ class Bridge(Proxy):
                    "backend": f"grpc://127.0.0.1:{backend.grpc}"} for number in range(1, self.shape.routes)]
         return [
             *others,
+            # A worker has 16 connections to an endpoint, and the back-end takes 1,000 calls on each.
+            {"match": {"protocol": "grpc-web", "service": "bench.Held"},
+             "backend": {"protocol": "grpc", "endpoints": [f"127.0.0.{number}:{backend.grpc}" for number in range(1, 5)]},
+             "websocket": {"pingInterval": self.shape.ping_interval}},
             {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{backend.grpc}",
              "websocket": {"pingInterval": self.shape.ping_interval}},
             {"match": {"protocol": "grpc"}, "backend": f"grpc://127.0.0.1:{backend.grpc}"},
