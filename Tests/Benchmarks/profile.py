@@ -63,7 +63,7 @@ def main():
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbridge-profile-"))
         bench = Bench(directory, {"rtbridge": options.bridge}, options.peer, stack)
         names = ["rtbridge", *(name for name in options.peer if bench.has(name))]
-        profiles = {name: profile(job, bench.proxy(name), bench, options.seconds) for name in names}
+        profiles = {name: profile(job, bench.proxy(name, job.door), bench, options.seconds) for name in names}
     print(f"{job.title}, {job.unit}\n")
     print(areas.table({name: (by_area, value) for name, ((by_area, _), value) in profiles.items()}))
     for name, ((_, by_symbol), _) in profiles.items():

@@ -103,6 +103,7 @@ JOBS = [
     Job("tcp-16k", "TCP → TCP echo, 16 KiB, 32", "echo", 16 * KIB, 32, door="raw", peers=_TCP),
     Job("ws-udp", "WebSocket → UDP echo, 64 B, 32", "echo", 64, 32, door="websocket", path="/udp", against="tcp",
         bars={"ws → tcp": 1.4}),
+    Job("udp", "UDP → UDP echo, 64 B, 32", "echo", 64, 32, door="udp", path="/udp", peers=("nginx",)),
     Job("idle", "idle WebSocket session", "idle", door="websocket", unit="KiB", sessions=(1000, 10000), max_rounds=3,
         peers=("nginx",), bars={"nginx": 1.0}, limit=12),
     Job("idle-tls", "idle WebSocket session, TLS", "idle", door="wss", unit="KiB", sessions=(1000, 10000), max_rounds=2,

@@ -29,7 +29,7 @@ def lanes(job, bench):
 def _peers(job, bench):
     if job.kind in ("idle", "tunnels", "streams", "rest"):
         return [Lane(one.name, make_load(job, one, bench)) for one in _fresh(job, bench)]
-    return [Lane(name, make_load(job, bench.proxy(name), bench))
+    return [Lane(name, make_load(job, bench.proxy(name, job.door), bench))
             for name in [*bench.builds, *job.peers] if bench.has(name)]
 
 

@@ -44,6 +44,8 @@ class Echoes(_Sessions):
     def url(self):
         door = self.job.door_of(self.proxy)
         port = self.proxy.ports[door]
+        if door == "udp":
+            return f"udp://127.0.0.1:{port}"
         return f"tcp://127.0.0.1:{port}" if door == "raw" else f"ws://127.0.0.1:{port}{self.job.path}"
 
     def options(self):

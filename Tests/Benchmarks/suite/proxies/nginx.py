@@ -10,11 +10,11 @@ _STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 
 class Nginx(Proxy):
-    """gRPC by grpc_pass and HTTP by proxy_pass, with connections that are kept, and a raw TCP relay by its stream module."""
+    """gRPC by grpc_pass and HTTP by proxy_pass, with connections that are kept, and relays of TCP and UDP by its stream module."""
 
     name = "nginx"
     command = "nginx"
-    doors = ("clear", "http1", "tls", "raw")
+    doors = ("clear", "http1", "tls", "raw", "udp")
     connections = 8192
 
     def start(self):
@@ -71,6 +71,10 @@ stream {{
         listen 127.0.0.1:{self.ports["raw"]};
         tcp_nodelay on;
         proxy_pass 127.0.0.1:{backend.tcp};
+    }}
+    server {{
+        listen 127.0.0.1:{self.ports["udp"]} udp;
+        proxy_pass 127.0.0.1:{backend.udp};
     }}
 }}
 """)
