@@ -337,6 +337,25 @@ def test_half_a_frame_goes_on_as_a_fragment(pair):
         assert (frame.opcode, frame.payload, frame.fin) == (CONTINUATION, b"6789", True)
 
 
+def test_a_frame_that_comes_by_a_few_bytes_does_not_become_as_many_fragments(pair):
+    front, back = pair()
+    payload = bytes(range(256)) * 3000
+    for source, sink, mask in ((front, back, b"abcd"), (back, front, None)):
+        raw = encode(BINARY, payload, mask=mask)
+        frames, start = [], 0
+        # Each piece is sent when what came before it has been read, or will not come yet.
+        while start < len(raw):
+            source.send_raw(raw[start:start + 1000])
+            start += 1000
+            if len(frames) < 256 and start < len(raw):
+                frames.append(sink.read(PROMPT))
+        while not frames or not frames[-1].fin:
+            frames.append(sink.read())
+        assert b"".join(frame.payload for frame in frames) == payload
+        assert frames[0].opcode == BINARY and {frame.opcode for frame in frames[1:]} == {CONTINUATION}
+        assert 256 < len(frames) < 350 and max(len(frame.payload) for frame in frames) >= 16 * 1024
+
+
 def test_fragments_that_come_together_go_on_as_few(pair):
     """Servers bound how many they take of a message."""
     front, back = pair()

@@ -54,7 +54,12 @@ extension WebSocketBackLeg {
 
     /// The beginning of a message of which no more has come goes on as well.
     private func deliverHeld() {
-        if let piece = gatherer.takeHeld() { deliver(piece, endsMessage: false) }
+        guard gatherer.isHolding else { return }
+        guard let piece = gatherer.takeHeld(isInsideFrame: decoder.isInsideFrame) else {
+            exchange?.noteActivity()
+            return
+        }
+        deliver(piece, endsMessage: false)
     }
 
     private func closed(_ close: WebSocketClose) {

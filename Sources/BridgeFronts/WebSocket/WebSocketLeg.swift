@@ -167,7 +167,11 @@ final class WebSocketLeg {
 
     /// The beginning of a message of which no more has come goes on as well.
     private func forwardHeld() {
-        if let piece = gatherer.takeHeld() { forward(piece, kindFlags) }
+        guard gatherer.isHolding else { return }
+        guard let piece = gatherer.takeHeld(isInsideFrame: decoder.isInsideFrame) else {
+            return exchange.noteActivity()
+        }
+        forward(piece, kindFlags)
     }
 
     /// One message is one datagram.

@@ -72,6 +72,9 @@ public struct WebSocketDecoder {
     /// Whether a message has begun and not ended.
     public var isInsideMessage: Bool { message != nil }
 
+    /// Whether the payload of a frame has not come as a whole.
+    public var isInsideFrame: Bool { remaining > 0 }
+
     /// Takes what arrived. A buffer that nobody else holds is unmasked where it lies; a shared one is copied in that pass.
     public mutating func append(_ buffer: consuming ByteBuffer) {
         switch phase {
