@@ -53,8 +53,8 @@ public enum Address: Sendable, Hashable {
 public struct Listener: Sendable, Equatable {
     public enum HTTPVersion: String, Sendable, CaseIterable {
         case http2 = "h2", http1 = "http/1.1"
-        /// No HTTP at all: a byte stream. Stands alone.
-        case tcp
+        /// No HTTP at all: a byte stream, or datagrams. Each stands alone.
+        case tcp, udp
     }
 
     /// The key under `listeners`.
@@ -68,8 +68,14 @@ public struct Listener: Sendable, Equatable {
     public var proxyProtocol = ListenerProxyProtocol()
     public var limits = ListenerLimits()
 
-    /// Whether connections are byte streams without HTTP.
-    public var isTCP: Bool { protocols == [.tcp] }
+    /// What a listener without HTTP takes, tcp or udp; nil: it speaks HTTP.
+    public var withoutHTTP: FrontProtocolName? {
+        switch protocols.first {
+        case .tcp: .tcp
+        case .udp: .udp
+        case .http2, .http1, nil: nil
+        }
+    }
 
     public init(name: String, address: Address) {
         self.name = name
@@ -182,8 +188,16 @@ public struct Backend: Sendable, Equatable {
 
 public enum FrontProtocolName: String, Sendable, CaseIterable, Hashable {
     case grpcWeb = "grpc-web", grpc, websocket, sse, http
-    /// A byte stream, of listeners without HTTP.
-    case tcp
+    /// A byte stream, and datagrams, of listeners without HTTP.
+    case tcp, udp
+
+    /// Whether it has a listener to itself, and is known by that.
+    public var isWithoutHTTP: Bool {
+        switch self {
+        case .tcp, .udp: true
+        case .grpcWeb, .grpc, .websocket, .sse, .http: false
+        }
+    }
 }
 
 public struct Match: Sendable, Equatable {
@@ -339,9 +353,10 @@ public struct UDPOptions: Sendable, Equatable {
     public var maxDatagramBytes = 65507
     /// Sessions of this route in the whole process.
     public var maxSessions = 1024
-    /// Sessions of this route from one client address.
+    /// Sessions of this route from one client address; of a udp listener as many as ``maxSessions`` unless it is given:
+    /// a client there has a new session for each port that it sends from.
     public var maxSessionsPerClient = 16
-    /// Datagrams kept for a client that is slow.
+    /// Datagrams kept for a client that is slow, and on a udp listener for a back-end that is not there yet.
     public var queueDatagrams = 256
     public var overflow = Overflow.dropOldest
 

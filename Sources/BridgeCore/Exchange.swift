@@ -79,6 +79,9 @@ public final class Exchange {
     /// Messages that were dropped: of the back-end because the client was slow, of the client because there was none.
     public var dropped: Int { (back?.dropped ?? 0) + lastDropped + (reconnection?.held.dropped ?? 0) }
 
+    /// Messages that the front leg had to drop.
+    public func noteDropped(_ count: Int = 1) { lastDropped += count }
+
     /// How often the call was tried.
     public var attempts: Int { back?.attempts ?? lastAttempts }
     /// How often the session got a new back-end connection.
@@ -312,11 +315,19 @@ extension Exchange: WheelTimerTarget {
         guard worker.now - lastActivity < idleAfter else {
             let seconds = Double(idleAfter.nanoseconds) / 1e9
             let key: Failure.Timeout = route.config.backend.protocol == .udp ? .udpIdle : .idle
+            if state.phase == .open, front?.endsInSilence == true { return endInSilence(key) }
             let reason = "no byte in either direction for \(seconds) s (\(key.rawValue))"
             fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address, timeout: key))
             return
         }
         idleTimer = worker.timers.schedule(at: lastActivity + idleAfter, self)
+    }
+
+    private func endInSilence(_ key: Failure.Timeout) {
+        guard state.closed() else { return }
+        route.counters.timedOut(key.rawValue)
+        front?.finish(nil)
+        close(.cancel)
     }
 }
 

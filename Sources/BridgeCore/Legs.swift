@@ -41,6 +41,8 @@ public protocol FrontLeg: AnyObject {
     func taken()
     /// The bridge shuts down: end what would not end by itself.
     func drain()
+    /// Whether the idle time is how a session of this protocol ends: then it is finished and has not failed.
+    var endsInSilence: Bool { get }
     /// What has set the deadline: the request's own field, or a key of the route.
     var deadlineKey: String { get }
     /// The back-end is lost, and is dialled again after `delay`; `attempt` counts from 1.
@@ -53,6 +55,7 @@ extension FrontLeg {
     public func backInformed(_ head: FieldBlock) {}
     public func backReconnecting(attempt: Int, delay: Duration) {}
     public func backReconnected() {}
+    public var endsInSilence: Bool { false }
     public var deadlineKey: String { "timeouts.deadline" }
 }
 

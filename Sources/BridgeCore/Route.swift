@@ -12,8 +12,15 @@ public protocol BackConnector: AnyObject {
     /// Whether the back-end can be reached now: connects, and for gRPC waits for its SETTINGS.
     /// Completes with nil, or with why not.
     func probe(_ done: @escaping (Failure?) -> Void)
+    /// Why a session of this client would find no room now; nil: it would, unless others come first. For fronts that are
+    /// asked by anybody, as often as he likes, and do not want to begin what cannot be.
+    func refusal(client: String) -> String?
     /// Closes what is idle, and all the rest as it ends.
     func shutdown()
+}
+
+extension BackConnector {
+    public func refusal(client: String) -> String? { nil }
 }
 
 /// A route together with its worker's connector.

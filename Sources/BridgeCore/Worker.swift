@@ -44,6 +44,8 @@ public final class Worker {
     /// What failed of late, for people who ask why.
     public internal(set) var failedCalls = FailedCalls()
 
+    /// Back-end connections that belong to a client's.
+    public let keptForClients = KeptForClients()
     let accessLines = AccessLines()
     private var dirty: [any TickFlushable] = []
     private var isFlushScheduled = false

@@ -91,7 +91,7 @@ private struct RandomDocument {
             tls.certificate = flag() ? .init(certFile: "/dev/null", keyFile: "/dev/zero") : nil
             backend.tls = tls
         }
-        if kind == .tcp || kind == .websocket, flag() { backend.proxyProtocol = one(of: [.v1, .v2]) }
+        if kind != .grpc, kind != .udp, flag() { backend.proxyProtocol = one(of: [.v1, .v2]) }
         backend.name = name ?? backend.url
         backend.connectTimeout = duration() ?? .seconds(1)
         backend.handshakeTimeout = duration() ?? .seconds(1)

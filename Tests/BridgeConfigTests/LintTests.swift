@@ -31,6 +31,56 @@ struct LintTests {
             ])
     }
 
+    // MARK: - Listeners without routes, and routes without listeners
+
+    private static let alone =
+        #""l": {"address": "a:1"}, "t": {"address": "a:2", "protocols": ["tcp"]}"#
+        + #", "u": {"address": "a:2", "protocols": ["udp"]}"#
+
+    @Test func aListenerThatNoRouteServesIsShown() {
+        let http = Self.route(#""protocol": "websocket", "listener": "l""#, "tcp://a:1")
+        #expect(
+            Self.warnings([http], listeners: Self.alone) == [
+                "f:1:41: warning: listeners.t: no route takes its connections: every one is closed at once",
+                "f:1:88: warning: listeners.u: no route takes its datagrams: every one is dropped",
+            ])
+        let tcp = Self.route(#""listener": "t""#, "tcp://a:1")
+        let udp = Self.route(#""listener": "u""#, "udp://a:1")
+        #expect(Self.warnings([http, tcp, udp], listeners: Self.alone) == [])
+        #expect(
+            Self.warnings([tcp, udp], listeners: Self.alone) == [
+                "f:1:16: warning: listeners.l: no route takes its requests: every one is refused"
+            ])
+    }
+
+    @Test func aListenerThatAnswersForHealthNeedsNoRoute() {
+        let text = #"""
+            {"listeners": {"l": {"address": "a:1"}, "u": {"address": "a:2", "protocols": ["udp"]}},
+            "health": {"onListeners": ["l"]},
+            "routes": [{"match": {"listener": "u"}, "backend": "udp://a:1"}]}
+            """#
+        #expect(complaints(text) == [])
+    }
+
+    @Test func aRouteThatNoListenerSpeaksIsShown() {
+        let routes = [Self.route(#""listener": "u""#, "udp://a:1"), Self.route(#""path": "/a""#, "udp://a:1")]
+        #expect(
+            Self.warnings(routes, listeners: #""u": {"address": "a:2", "protocols": ["udp"]}"#) == [
+                "f:4:1: warning: routes[1]: never reached: no listener speaks HTTP"
+            ])
+    }
+
+    @Test func whatAddressesAreSharedByUDPAndTCPIsNoProblem() {
+        let listeners =
+            #""t": {"address": "a:53", "protocols": ["tcp"]}"#
+            + #", "u": {"address": "a:53", "protocols": ["udp"]}"#
+        let routes = [Self.route(#""listener": "t""#, "tcp://a:1"), Self.route(#""listener": "u""#, "udp://a:1")]
+        #expect(Self.warnings(routes, listeners: listeners) == [])
+        #expect(
+            Self.warnings(routes, listeners: listeners + #", "v": {"address": "a:53", "protocols": ["udp"]}"#)
+                .contains { $0.contains("listeners.v.address: is the address of the listener \"u\" as well") })
+    }
+
     // MARK: - Shadows
 
     @Test(arguments: [
@@ -98,12 +148,17 @@ struct LintTests {
             Self.warnings([Self.route(#""protocol": "grpc-web""#)], listeners: old) == [
                 #"f:3:12: warning: routes[0].match.protocol: grpc-web on the listener "l", which has no h2"#
             ])
-        #expect(Self.warnings([Self.route(#""protocol": "grpc-web", "listener": "m""#)], listeners: old) == [])
+        let other = Self.route(#""protocol": "http", "listener": "l""#, "http://a:1")
+        #expect(Self.warnings([Self.route(#""protocol": "grpc-web", "listener": "m""#), other], listeners: old) == [])
         #expect(Self.warnings([Self.route(#""protocol": "grpc""#)], listeners: old) == [])
         #expect(
-            Self.warnings([Self.route(#""protocol": "grpc", "listener": "l""#)], listeners: old) == [
-                #"f:3:12: warning: routes[0].match.protocol: grpc on the listener "l", which has no h2"#
-            ])
+            Self.warnings(
+                [
+                    Self.route(#""protocol": "grpc", "listener": "l""#),
+                    Self.route(#""protocol": "http", "listener": "m""#, "http://a:1"),
+                ], listeners: old) == [
+                    #"f:3:12: warning: routes[0].match.protocol: grpc on the listener "l", which has no h2"#
+                ])
         #expect(Self.warnings([Self.route("", "tcp://a:1")], listeners: old) == [])
     }
 

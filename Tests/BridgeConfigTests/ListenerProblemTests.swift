@@ -54,12 +54,28 @@ struct ListenerProblemTests {
               Lists are written [ … ], one entry or many.
             """#),
         Case(
-            #""address": "a:0", "protocols": ["h3", "udp"]"#,
+            #""address": "a:0", "protocols": ["h3", "udpp"]"#,
             #"""
             f:2:33: listeners.l.protocols[0]: "h3" is not known here
-              Did you mean "h2"? Known: "h2", "http/1.1", "tcp".
-            f:2:39: listeners.l.protocols[1]: "udp" is not supported yet
-              Supported: "h2", "http/1.1", "tcp".
+              Did you mean "h2"? Known: "h2", "http/1.1", "tcp", "udp".
+            f:2:39: listeners.l.protocols[1]: "udpp" is not known here
+              Did you mean "udp"? Known: "h2", "http/1.1", "tcp", "udp".
+            """#),
+        Case(
+            #""address": "a:0", "protocols": ["udp", "tcp"]"#,
+            #"""
+            f:2:32: listeners.l.protocols: "udp" stands beside "tcp"
+              Give each a listener of its own.
+            """#),
+        Case(
+            #""address": "unix:/x", "protocols": ["udp"], "tls": {"development": true}, "proxyProtocol": {"accept": true}"#,
+            #"""
+            f:2:12: listeners.l.address: udp has no Unix sockets
+              Write a host and a port.
+            f:2:52: listeners.l.tls: udp listeners have no TLS
+              Leave the key out.
+            f:2:92: listeners.l.proxyProtocol: udp listeners take no PROXY header: it belongs to a connection, and UDP has none
+              Leave the key out.
             """#),
         Case(
             #""address": "a:0", "tls": {}"#,

@@ -51,19 +51,19 @@ struct RouteProblemTests {
             #""backend": "b", "match": {"protocol": "grpc"}"#,
             #"""
             f:6:39: routes[0].match.protocol: grpc does not fit the back-end "b", which speaks tcp
-              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp.
+              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp; udp goes to udp.
             """#),
         Case(
             #""backend": {"protocol": "grpc", "endpoints": ["a:1"]}, "match": {"protocol": ["grpc", "websocket"]}"#,
             #"""
             f:6:78: routes[0].match.protocol: websocket does not fit the back-end here, which speaks grpc
-              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp.
+              grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp; udp goes to udp.
             """#),
         Case(
             #""backend": "b", "match": {"protocol": "grpcweb"}"#,
             #"""
             f:6:39: routes[0].match.protocol: "grpcweb" is not known here
-              Did you mean "grpc-web"? Known: "grpc-web", "grpc", "websocket", "sse", "http", "tcp".
+              Did you mean "grpc-web"? Known: "grpc-web", "grpc", "websocket", "sse", "http", "tcp", "udp".
             """#),
         Case(
             #""backend": "b", "match": {"protocol": []}"#,

@@ -6,12 +6,6 @@ import Testing
 struct UnsupportedTests {
     static let listeners: [Case] = [
         Case(
-            #""address": "a:0", "protocols": ["udp"]"#,
-            #"""
-            f:2:33: listeners.l.protocols[0]: "udp" is not supported yet
-              Supported: "h2", "http/1.1", "tcp".
-            """#),
-        Case(
             #""address": "a:0", "limits": {"maxConnectionsPerClient": 5}"#,
             #"""
             f:2:30: listeners.l.limits.maxConnectionsPerClient: not supported yet

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from support.bridge import TOP, Bridge, binary
+from support.browser import Browser
+from support.firefox import Firefox
 from support.http2 import ScriptedHTTP2
 from support.processes import Backend
 from support.tcp import ScriptedTCP
@@ -172,6 +174,19 @@ def scripted_tcp():
     server = ScriptedTCP()
     yield server
     server.close()
+
+
+# Browsers.
+
+@pytest.fixture(scope="session")
+def start_browser(program, tmp_path_factory, logs):
+    """start_browser("chromium" or "firefox"): a headless one with a profile of its own; who starts it closes it."""
+    def start(name):
+        profile = tmp_path_factory.mktemp("profile")
+        if name == "chromium":
+            return Browser(program("chromium"), program("chromedriver"), profile, logs / f"{profile.name}-chromedriver.log")
+        return Firefox(program("firefox-esr"), profile, logs / f"{profile.name}-firefox.log")
+    return start
 
 
 # Bridges.

@@ -1,4 +1,4 @@
-# rtbridge: headless Chromium opens the demo's page over TLS and makes every one of its calls.
+# rtbridge: headless browsers open the demo's page over TLS and make every one of its calls.
 # SPDX-License-Identifier: Apache-2.0
 """RTBRIDGE_SCREENSHOTS names a folder that keeps the screenshots; without it they are in pytest's temporary folder."""
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from support.bridge import binary
-from support.browser import Browser
 from support.processes import Child
 from support.waiting import wait_until
 
@@ -32,10 +31,9 @@ def demo(logs):
     assert "Fatal error" not in child.errors()
 
 
-@pytest.fixture(scope="module")
-def browser(program, tmp_path_factory, logs):
-    browser = Browser(program("chromium"), program("chromedriver"), tmp_path_factory.mktemp("profile"),
-                      logs / "chromedriver.log")
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(request, start_browser):
+    browser = start_browser(request.param)
     yield browser
     browser.close()
 
@@ -43,7 +41,7 @@ def browser(program, tmp_path_factory, logs):
 @pytest.fixture(scope="module")
 def page(browser, demo):
     browser.open(demo.url)
-    browser.element("h1")
+    wait_until("the page", lambda: browser.count("h1"))
     return browser
 
 
@@ -57,8 +55,8 @@ def screenshot(request, page, tmp_path_factory):
 
 
 def test_the_page_loads_over_tls_and_finds_the_bridge_healthy(page):
-    assert page.driver.current_url.startswith("https://")
-    assert "@VERSION@" not in page.driver.page_source
+    assert page.url.startswith("https://")
+    assert "@VERSION@" not in page.source
     wait_until("the health badge", lambda: page.state("#health-badge") == "good")
     assert page.severe() == []
 
@@ -82,7 +80,7 @@ def test_a_server_stream_is_answered_message_by_message(page):
     page.wait_text("#stream-list li:nth-child(2)", "Ada")
     assert page.state("#stream-status") == "busy"
     page.wait_text("#stream-status", "0 OK")
-    assert len(page.elements("#stream-list li")) == 10
+    assert page.count("#stream-list li") == 10
 
 
 def test_a_stream_can_be_cancelled(page):
@@ -90,7 +88,7 @@ def test_a_stream_can_be_cancelled(page):
     page.wait_text("#stream-list li:nth-child(1)", "Ada")
     page.click("#stream-cancel")
     wait_until("the end", lambda: page.state("#stream-status") == "bad")
-    assert len(page.elements("#stream-list li")) < 10
+    assert page.count("#stream-list li") < 10
 
 
 def test_a_method_that_is_not_there_shows_its_status(page):
@@ -106,7 +104,7 @@ def test_a_deadline_shows_its_status(page):
 
 @pytest.mark.parametrize("shares", [True, False], ids=["multiplex", "single"])
 def test_a_call_goes_both_ways_over_a_websocket(page, shares):
-    if page.element("#talk-multiplex").is_selected() != shares:
+    if page.is_checked("#talk-multiplex") != shares:
         page.click("#talk-multiplex")
     page.click("#talk-bidi")
     for name in ("Ada", "Grace"):
@@ -123,7 +121,7 @@ def test_a_client_stream_is_answered_once(page):
     for name in ("Ada", "Grace"):
         page.type("#talk-name", name)
         page.click("#talk-send")
-    assert page.elements("#talk-log li.in") == []
+    assert page.count("#talk-log li.in") == 0
     page.click("#talk-end")
     page.wait_text("#talk-log li.in", "Hello, Ada and Grace!")
     page.wait_text("#talk-status", "0 OK")
@@ -176,12 +174,12 @@ def test_a_udp_exchange_is_counted_and_plotted(page):
     page.wait_text("#udp-pong", "ms")
     assert '"seq"' in page.text("#udp-last")
     # The plot has been drawn on: not all of its pixels are the same.
-    colours = page.driver.execute_script("""
+    colours = page.run("""
         const canvas = document.querySelector("#udp-plot");
         const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
         return new Set(new Uint32Array(pixels.buffer)).size;""")
     assert colours > 2
-    page.driver.execute_script("scrollTo(0, document.querySelector('#udp').offsetTop - 60)")
+    page.run("scrollTo(0, document.querySelector('#udp').offsetTop - 60)")
 
 
 def test_a_udp_exchange_outlives_its_back_end(page):

@@ -1,4 +1,4 @@
-# rtbridge: the playground's client of gRPC over WebSocket, in Node.js and in Chromium.
+# rtbridge: the playground's client of gRPC over WebSocket, in Node.js and in browsers.
 # SPDX-License-Identifier: Apache-2.0
 import functools
 import http.server
@@ -10,7 +10,6 @@ import threading
 import pytest
 
 from support.bridge import TOP
-from support.browser import Browser
 from support.waiting import DEADLINE
 
 JAVASCRIPT = TOP / "Tests" / "EndToEnd" / "javascript"
@@ -80,11 +79,9 @@ def test_the_client_falls_back_to_a_websocket_for_each_call_in_node(program, pla
     check(in_node(program, pages, plain_bridge.url("clear"), "multiplex"), False)
 
 
-@pytest.fixture(scope="module")
-def browser(program, tmp_path_factory, logs, pages):
-    browser = Browser(program("chromium"), program("chromedriver"), tmp_path_factory.mktemp("profile"),
-                      logs / "chromedriver-socket.log")
-    browser.driver.set_script_timeout(4 * DEADLINE)
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(request, start_browser, pages):
+    browser = start_browser(request.param)
     browser.open(pages.origin + "/index.html")
     yield browser
     browser.close()
@@ -102,11 +99,11 @@ const [url, multiplex, done] = arguments;
 
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", ["single", "multiplex"])
-def test_every_case_passes_in_chromium(browser, bridge, kind):
-    outcome = browser.driver.execute_async_script(SCRIPT, bridge.url("tls"), kind == "multiplex")
+def test_every_case_passes_in_a_browser(browser, bridge, kind):
+    outcome = browser.run_async(SCRIPT, bridge.url("tls"), kind == "multiplex")
     check(json.loads(outcome), kind == "multiplex")
 
 
 @pytest.mark.browser
-def test_the_client_falls_back_in_chromium(browser, plain_bridge):
-    check(json.loads(browser.driver.execute_async_script(SCRIPT, plain_bridge.url("tls"), True)), False)
+def test_the_client_falls_back_in_a_browser(browser, plain_bridge):
+    check(json.loads(browser.run_async(SCRIPT, plain_bridge.url("tls"), True)), False)

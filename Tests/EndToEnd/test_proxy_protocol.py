@@ -1,16 +1,18 @@
 # rtbridge: the PROXY protocol in front and behind (HAProxy's proxy-protocol.txt), HAProxy itself among the peers.
 # SPDX-License-Identifier: Apache-2.0
+import http.client
 import json
 import socket
 import struct
 import subprocess
+import threading
 
 import pytest
 
 from support.authority import Authority
 from support.bridge import binary
 from support.processes import Child
-from support.tcp import ScriptedTCP
+from support.tcp import ScriptedTCP, refused_port
 from support.waiting import DEADLINE, wait_until
 from support.websocket import BINARY, WebSocket
 
@@ -85,6 +87,142 @@ def test_health_checks_are_nobody_s(start_bridge, make_config, back, version, ex
     while b"GET " not in data:
         data += connection.receive(DEADLINE)
     assert data.startswith(expected + b"GET /healthz HTTP/1.1\r\n")
+
+
+# Behind, by HTTP: connections that are kept, each for one client.
+
+@pytest.fixture(scope="module")
+def nginx(program, tmp_path_factory):
+    """Tells whose PROXY header a request came behind, which of its connections that was, and its place there."""
+    directory = tmp_path_factory.mktemp("nginx")
+    taken, port = refused_port()
+    taken.close()
+    (directory / "nginx.conf").write_text(f"""
+        daemon off; master_process off; pid {directory}/pid; error_log stderr warn;
+        events {{}}
+        http {{
+            access_log off; client_body_temp_path {directory}/b; proxy_temp_path {directory}/p;
+            fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
+            server {{
+                listen 127.0.0.1:{port} proxy_protocol;
+                location / {{
+                    return 200 "$proxy_protocol_addr:$proxy_protocol_port $connection $connection_requests\\n";
+                }}
+            }}
+        }}""")
+    child = Child([program("nginx"), "-c", directory / "nginx.conf", "-p", directory], directory / "nginx.log")
+
+    def listens():
+        assert child.is_running, child.errors()
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until("nginx", listens)
+    child.port = port
+    yield child
+    child.kill()
+
+
+class Browser:
+    """A client that keeps its connection, from an address of its own."""
+
+    def __init__(self, address, context=None, source="127.0.0.1"):
+        source = (source, 0)
+        self.connection = (
+            http.client.HTTPSConnection("localhost", address[1], timeout=DEADLINE, context=context, source_address=source)
+            if context else http.client.HTTPConnection(*address, timeout=DEADLINE, source_address=source))
+        self.connection.connect()
+        self.name = "%s:%d" % self.connection.sock.getsockname()[:2]
+
+    def ask(self):
+        """Who nginx says that it is, nginx's number of its connection, and the request's number there."""
+        self.connection.request("GET", "/")
+        reply = self.connection.getresponse()
+        body = reply.read().decode()
+        assert reply.status == 200, body
+        who, connection, number = body.split()
+        return who, connection, int(number)
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def site(request, start_bridge, make_config, nginx):
+    backends = {"b": {"protocol": "http", "endpoints": [f"127.0.0.1:{nginx.port}"], "proxyProtocol": request.param}}
+    config = make_config([{"match": {"protocol": "http"}, "backend": "b"}], backends=backends, workers=1)
+    config["listeners"]["proxied"] = {"address": "127.0.0.1:0", "proxyProtocol": {"accept": True, "trustedProxies": ["127.0.0.1"]}}
+    return start_bridge(config)
+
+
+@pytest.mark.parametrize("listener", ["clear", "tls"])
+def test_nginx_is_told_of_each_client_in_turn_and_connections_are_kept(site, certificates, listener):
+    context = certificates.context() if listener == "tls" else None
+    clients = [Browser(site.address(listener), context, source) for source in ("127.0.0.1", "127.0.0.2", "127.0.0.2")]
+    connections = []
+    for number in range(1, 6):
+        replies = [client.ask() for client in clients]
+        assert [who for who, _, _ in replies] == [client.name for client in clients]
+        assert [place for _, _, place in replies] == [number] * 3, "each on a connection that was kept"
+        connections.append([connection for _, connection, _ in replies])
+    assert all(same == connections[0] for same in connections) and len(set(connections[0])) == 3
+    for client in clients:
+        client.connection.close()
+
+
+def test_many_clients_at_once_are_never_mixed_up(site):
+    wrong, done = [], []
+
+    def run(index):
+        for _ in range(5):
+            client = Browser(site.address("clear"), source=f"127.0.1.{index + 1}")
+            for _ in range(10):
+                who, _, _ = client.ask()
+                if who != client.name:
+                    wrong.append((who, client.name))
+            client.connection.close()
+        done.append(index)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 16 and not wrong, wrong[:5]
+
+
+def test_streams_of_one_http2_connection_share_its_connections(site, program, certificates):
+    url = "https://localhost:%d/" % site.address("tls")[1]
+    # Over TLS: curl 7.88 cannot use an HTTP/2 connection in the clear twice, whoever is on the other side.
+    result = subprocess.run(
+        [program("curl"), "-sS", "--ipv4", "--http2", "--cacert", certificates.ca, "-w", "%{http_version} %{local_ip}:%{local_port}\n",
+         url, url], text=True, capture_output=True, timeout=DEADLINE)
+    assert len(result.stdout.splitlines()) == 4, result
+    first, name, second, same_name = result.stdout.splitlines()
+    assert name == same_name and f"2 {first.split()[0]}" == f"2 {second.split()[0]}" == name
+    assert first.split()[1] == second.split()[1] and second.split()[2] == "2"
+
+
+def test_a_client_behind_a_trusted_proxy_is_passed_on(site):
+    with socket.create_connection(site.address("proxied"), DEADLINE) as client:
+        client.sendall(b"PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\nGET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        data = b""
+        while piece := client.recv(4096):
+            data += piece
+    assert b"203.0.113.9:4711 " in data
+
+
+def test_a_kept_connection_is_closed_with_its_client(start_bridge, make_config, back):
+    backends = {"b": {"protocol": "http", "endpoints": [f"127.0.0.1:{back.port}"], "proxyProtocol": "v1"}}
+    bridge = start_bridge(make_config([{"match": {"protocol": "http"}, "backend": "b"}], backends=backends))
+    client = Browser(bridge.address("clear"))
+    client.connection.request("GET", "/")
+    connection = back.take()
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.receive(DEADLINE)
+    assert head.startswith(b"PROXY TCP4 127.0.0.1 ") and head.count(b"PROXY") == 1
+    connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    assert client.connection.getresponse().read() == b""
+    client.connection.close()
+    assert connection.receive(DEADLINE) == b"", "it waited for a client that is gone"
 
 
 # In front.

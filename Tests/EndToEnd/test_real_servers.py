@@ -8,23 +8,11 @@ import threading
 
 import pytest
 
+from support.ports import accepts, free_port
 from support.processes import Child
+from support.tunnel import Tunnel
 from support.waiting import DEADLINE, wait_until
-from support.websocket import BINARY, CLOSE, WebSocket, close_payload
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
+from support.websocket import BINARY, WebSocket
 
 
 @pytest.fixture
@@ -89,46 +77,6 @@ def test_mqtt_by_paho_to_mosquitto(start, start_bridge, make_config, program, ce
             made.disconnect()
             made.loop_stop()
     assert received == payloads
-
-
-class Tunnel:
-    """A TCP port whose connections go through WebSockets."""
-
-    def __init__(self, address, path):
-        self.address, self.path = address, path
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._server.accept()
-            except OSError:
-                return
-            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            far = WebSocket(self.address, self.path)
-            threading.Thread(target=self._up, args=(near, far), daemon=True).start()
-            threading.Thread(target=self._down, args=(near, far), daemon=True).start()
-
-    def _up(self, near, far):
-        try:
-            while data := near.recv(65536):
-                far.send(BINARY, data)
-            far.send(CLOSE, close_payload(1000))
-        except OSError:
-            far.close()
-
-    def _down(self, near, far):
-        try:
-            while (frame := far.read()) is not None and frame.opcode != CLOSE:
-                near.sendall(frame.payload)
-            near.shutdown(socket.SHUT_WR)
-        except (OSError, AssertionError):
-            near.close()
-
-    def close(self):
-        self._server.close()
 
 
 def test_redis_through_a_tunnel(start, start_bridge, make_config, program, tmp_path):

@@ -3,12 +3,10 @@
 import base64
 import json
 import os
-import shutil
 import socket
 
 import pytest
 
-from support.browser import Browser
 from support.http1 import Http1, exchange
 from support.tcp import ScriptedTCP, refused_port
 from support.waiting import DEADLINE, wait_still, wait_until
@@ -326,14 +324,14 @@ source.onerror = () => done("error");
 """
 
 
-def test_a_browsers_event_source(bridge, tmp_path, program):
-    driver = shutil.which("chromedriver") or pytest.skip("no chromedriver here; .ci/install-test installs it")
-    browser = Browser(program("chromium"), driver, tmp_path / "profile", tmp_path / "chromedriver.log")
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_a_browsers_event_source(bridge, start_browser, name):
+    browser = start_browser(name)
     try:
         browser.open(bridge.url("tls", "/"))
-        browser.driver.set_script_timeout(DEADLINE)
-        seen = browser.driver.execute_async_script(SCRIPT)
+        seen = browser.run_async(SCRIPT)
         assert seen != "error" and all(is_same for _, is_same in seen), seen
-        assert browser.severe() in ([], [message for message in browser.severe() if "favicon" in message])
+        assert [message for message in browser.severe() if "favicon" not in message] == []
     finally:
         browser.close()

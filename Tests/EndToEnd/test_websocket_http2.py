@@ -1,4 +1,4 @@
-# rtbridge: WebSockets over HTTP/2 (RFC 8441), beside calls on the same connection, and in Chromium.
+# rtbridge: WebSockets over HTTP/2 (RFC 8441), beside calls on the same connection, and in browsers.
 # SPDX-License-Identifier: Apache-2.0
 import json
 import subprocess
@@ -8,7 +8,6 @@ import h2.errors
 import pytest
 
 from support import http2
-from support.browser import Browser
 from support.grpc_socket import Answer, block
 from support.grpc_web import BINARY, frame, name_message, split_frames
 from support.waiting import DEADLINE
@@ -261,7 +260,7 @@ def test_h2load_is_served_as_ever(bridge, program, tmp_path):
     assert "500 succeeded, 0 failed, 0 errored, 0 timeout" in result.stdout, result.stdout
 
 
-# Chromium.
+# Browsers.
 
 SCRIPT = """
 const [path, count, done] = arguments;
@@ -278,16 +277,14 @@ Promise.all(Array.from({ length: count }, (_, number) => open(number)))
 
 
 @pytest.mark.browser
-def test_chromium_opens_websockets_on_its_http2_connection(bridge, program, tmp_path_factory, logs):
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_a_browser_opens_websockets_on_its_http2_connection(bridge, start_browser, name):
     """The listener speaks HTTP/2 alone: a WebSocket that opens has come by extended CONNECT."""
-    browser = Browser(program("chromium"), program("chromedriver"), tmp_path_factory.mktemp("profile"),
-                      logs / "chromedriver-h2.log")
+    browser = start_browser(name)
     try:
-        browser.driver.set_script_timeout(2 * DEADLINE)
         browser.open(bridge.url("h2", "/livez"))
-        assert browser.driver.execute_script(
-            "return performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
-        texts = browser.driver.execute_async_script(SCRIPT, "/tcp", 30)
+        assert browser.run("return performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+        texts = browser.run_async(SCRIPT, "/tcp", 30)
         assert texts == ",".join(f"socket {number}" for number in range(30))
     finally:
         browser.close()

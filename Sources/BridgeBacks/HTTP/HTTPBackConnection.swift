@@ -21,6 +21,10 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private static let headHead = HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/")
 
     let endpoint: Endpoint
+    /// Whose requests it serves; nil: everybody's.
+    let owner: ConnectionInfo?
+    /// Its owner is gone.
+    private(set) var isOrphan = false
     private let connector: HTTPConnector
     private let wire = HTTPBackWire()
     private var context: ChannelHandlerContext?
@@ -38,8 +42,9 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private var idleTimer: WheelTimer?
     private var error: (any Error)?
 
-    init(_ endpoint: Endpoint, _ connector: HTTPConnector) {
+    init(_ endpoint: Endpoint, _ connector: HTTPConnector, owner: ConnectionInfo? = nil) {
         self.endpoint = endpoint
+        self.owner = owner
         self.connector = connector
     }
 
@@ -54,6 +59,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
 
     func opened(_ channel: any Channel, isClear: Bool) {
         wire.opened(channel, isClear: isClear)
+        if let owner, context != nil { worker.keptForClients.add(self, for: owner) }
         channel.read()
     }
 
@@ -133,7 +139,10 @@ final class HTTPBackConnection: ChannelInboundHandler {
         }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        if let owner { worker.keptForClients.remove(self, for: owner) }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
@@ -241,6 +250,16 @@ extension HTTPBackConnection: TickFlushable {
         wire.flush()
         if request?.isOver == true { wasSentWhole = true }
         if !wasWritable, isWritable { leg?.writable() }
+    }
+}
+
+extension HTTPBackConnection: KeptForClient {
+    /// A request that is under way ends by itself.
+    func clientEnded() {
+        isOrphan = true
+        guard leg == nil else { return }
+        connector.closed(self)
+        close()
     }
 }
 

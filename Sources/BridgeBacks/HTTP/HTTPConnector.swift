@@ -8,6 +8,9 @@ import NIOCore
 
 /// Finds a connection for each request: one that waits at the endpoint which the policy chooses, or a new one. Requests do
 /// not wait for each other; an endpoint that cannot be reached is followed by the next one.
+///
+/// A connection that began with a PROXY header speaks for one client (proxy-protocol.txt §2): it serves the requests of
+/// that client's connection alone, and is closed with it.
 public final class HTTPConnector: BackConnector {
     /// Connections of a worker that wait for a request, over all endpoints; further ones are closed after their answer.
     static let maximumIdle = 128
@@ -88,12 +91,19 @@ public final class HTTPConnector: BackConnector {
 
     /// A request that may not be repeated is not tried on a connection whose end has come.
     private func takeIdle(of endpoint: Endpoint, for leg: HTTPBackLeg) -> HTTPBackConnection? {
-        while let connection = endpoint.idle.popLast() {
+        let owner = owner(of: leg)
+        while let index = endpoint.idle.lastIndex(where: { $0.owner === owner }) {
+            let connection = endpoint.idle.remove(at: index)
             idleCount -= 1
             guard !leg.isRepeatable, connection.hasEnded else { return connection }
             connection.close()
         }
         return nil
+    }
+
+    /// Whose a connection for this request is; nil: anybody's.
+    private func owner(of leg: HTTPBackLeg) -> ConnectionInfo? {
+        dialer.backend.proxyProtocol == nil ? nil : leg.exchange?.connection
     }
 
     private func dial(_ endpoint: Endpoint, _ leg: HTTPBackLeg, _ mayReuse: Bool) {
@@ -102,14 +112,20 @@ public final class HTTPConnector: BackConnector {
             breaker?.leave(.pendingRequest)
             return leg.refused(Self.overloaded(full))
         }
-        let connection = HTTPBackConnection(endpoint, self)
-        dialer.connect(to: endpoint, nodelay: true, handler: connection) { [self, breaker] result in
+        let connection = HTTPBackConnection(endpoint, self, owner: owner(of: leg))
+        dialer.connect(to: endpoint, for: leg.exchange, nodelay: true, handler: connection) { [self, breaker] result in
             breaker?.leave(.pendingRequest)
             switch result {
             case .success(let channel):
                 if let breaker { channel.closeFuture.assumeIsolated().whenComplete { _ in breaker.leave(.connection) } }
                 connection.opened(channel, isClear: dialer.isClear)
-                if leg.isWaiting { leg.assigned(connection) } else { release(connection, nil) }
+                if leg.isWaiting {
+                    leg.assigned(connection)
+                } else if connection.owner == nil {
+                    release(connection, nil)
+                } else {
+                    connection.close()
+                }
             case .failure(let failure):
                 breaker?.leave(.connection)
                 notReached(endpoint, leg, failure, mayReuse)
@@ -147,9 +163,9 @@ public final class HTTPConnector: BackConnector {
     /// The connection may be used again.
     /// - Parameter seconds: how long the back-end says that it keeps it.
     func release(_ connection: HTTPBackConnection, _ seconds: Int64?) {
-        guard !isShutDown, idleCount < Self.maximumIdle, endpoints.isIn(connection.endpoint), seconds ?? 1 > 0 else {
-            return connection.close()
-        }
+        guard !isShutDown, idleCount < Self.maximumIdle, endpoints.isIn(connection.endpoint), seconds ?? 1 > 0,
+            !connection.isOrphan
+        else { return connection.close() }
         idleCount += 1
         connection.endpoint.idle.append(connection)
         var time = dialer.backend.idleTimeout.map { TimeAmount($0) }

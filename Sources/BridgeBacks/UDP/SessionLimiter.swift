@@ -23,15 +23,20 @@ public final class SessionLimiter: Sendable {
     /// - Returns: nil if there is room, which is then taken; else what is full.
     public func enter(_ client: String) -> String? {
         counts.withLock { counts in
-            if maximum > 0, counts.total >= maximum { return "\(maximum) sessions are open (udp.maxSessions)" }
-            let own = counts.byClient[client, default: 0]
-            if maximumPerClient > 0, own >= maximumPerClient {
-                return "\(maximumPerClient) sessions of this client are open (udp.maxSessionsPerClient)"
-            }
+            if let full = full(counts, client) { return full }
             counts.total += 1
-            counts.byClient[client] = own + 1
+            counts.byClient[client, default: 0] += 1
             return nil
         }
+    }
+
+    /// - Returns: what ``enter(_:)`` would say now.
+    public func refusal(_ client: String) -> String? { counts.withLock { full($0, client) } }
+
+    private func full(_ counts: Counts, _ client: String) -> String? {
+        if maximum > 0, counts.total >= maximum { return "\(maximum) sessions are open (udp.maxSessions)" }
+        guard maximumPerClient > 0, counts.byClient[client, default: 0] >= maximumPerClient else { return nil }
+        return "\(maximumPerClient) sessions of this client are open (udp.maxSessionsPerClient)"
     }
 
     public func leave(_ client: String) {

@@ -60,7 +60,14 @@ final class UDPBackLeg: BackLeg {
 
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard let channel, !isClosed else { return }
-        if isExact { unsent.append((bytes, flags)) } else { channel.write(bytes, promise: nil) }
+        if isExact {
+            unsent.append((bytes, flags))
+        } else {
+            // What is written within a tick may be more than the channel holds, and the socket has room all the same.
+            if !channel.isWritable { channel.flush() }
+            guard channel.isWritable else { return dropped += 1 }
+            channel.write(bytes, promise: nil)
+        }
         guard !isDirty else { return }
         isDirty = true
         worker.flushAtTickEnd(self)
@@ -187,7 +194,8 @@ extension UDPBackLeg: TickFlushable {
             switch SystemSocket.send(bytes, on: channel) {
             case .sent: break
             // Full: the channel sends it when there is room, or UDP loses it.
-            case .failed(EAGAIN), .failed(ENOBUFS): channel.write(bytes, promise: nil)
+            case .failed(EAGAIN), .failed(ENOBUFS):
+                if channel.isWritable { channel.write(bytes, promise: nil) } else { dropped += 1 }
             // No socket would take it.
             case .failed(EMSGSIZE): dropped += 1
             case .failed(let code): return failed(IOError(errnoCode: code, reason: "send"))

@@ -36,6 +36,8 @@ public final class UDPConnector: BackConnector {
 
     public func makeLeg() -> any BackLeg { UDPBackLeg(connector: self) }
 
+    public func refusal(client: String) -> String? { limiter.refusal(client) }
+
     /// UDP tells nothing of whether somebody listens: that the name resolves and a route exists is all.
     public func probe(_ done: @escaping (Failure?) -> Void) {
         if let failure = endpoints.healthFailure { return done(failure) }

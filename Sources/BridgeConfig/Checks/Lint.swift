@@ -15,6 +15,7 @@ struct Lint {
 
     func run() {
         for listener in document.listeners { checkDevelopment(listener) }
+        for finding in ListenerLint.findings(document) { warn(finding.path, finding.message, hint: finding.hint) }
         for backend in document.backends {
             checkVerification(backend, JSONPath.root.key("backends").name(backend.name))
         }
@@ -77,7 +78,9 @@ struct Lint {
     }
 
     private func checkHTTPVersion(_ route: Route, _ path: JSONPath) {
-        let reachable = document.listeners.filter { (route.match.listener ?? $0.name) == $0.name && !$0.isTCP }
+        let reachable = document.listeners.filter {
+            (route.match.listener ?? $0.name) == $0.name && $0.withoutHTTP == nil
+        }
         guard let listener = reachable.first(where: { !$0.protocols.contains(.http2) }) else { return }
         if route.match.protocols.contains(.grpcWeb) {
             warn(

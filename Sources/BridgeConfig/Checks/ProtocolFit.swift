@@ -4,14 +4,14 @@
 enum ProtocolFit {
     private static let table =
         "grpc-web and grpc go to grpc; websocket goes to tcp, udp or websocket; "
-        + "sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp."
+        + "sse goes to tcp, udp or grpc; http goes to http; tcp goes to tcp; udp goes to udp."
 
     static func fits(_ front: FrontProtocolName, _ back: BackendProtocol) -> Bool {
         switch (front, back) {
         case (.grpcWeb, .grpc), (.grpc, .grpc), (.websocket, .tcp), (.websocket, .udp), (.websocket, .websocket),
-            (.sse, .tcp), (.sse, .udp), (.sse, .grpc), (.http, .http), (.tcp, .tcp):
+            (.sse, .tcp), (.sse, .udp), (.sse, .grpc), (.http, .http), (.tcp, .tcp), (.udp, .udp):
             true
-        case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.sse, _), (.http, _), (.tcp, _): false
+        case (.grpcWeb, _), (.grpc, _), (.websocket, _), (.sse, _), (.http, _), (.tcp, _), (.udp, _): false
         }
     }
 
@@ -20,12 +20,14 @@ enum ProtocolFit {
     static func complete(_ match: inout Match, _ backend: Backend, _ names: Names, _ route: ObjectReader) {
         let place = route.value.path.key("match")
         if match.protocols.isEmpty {
-            let isOnTCP = match.listener.map(names.tcpListeners.contains) ?? false
+            let alone = match.listener.flatMap { names.listenersWithoutHTTP[$0] }
             match.protocols =
-                isOnTCP
-                ? [.tcp] : FrontProtocolName.allCases.filter { $0 != .sse && $0 != .tcp && fits($0, backend.protocol) }
+                alone.map { [$0] }
+                ?? FrontProtocolName.allCases.filter {
+                    $0 != .sse && !$0.isWithoutHTTP && fits($0, backend.protocol)
+                }
         }
-        TCPMatch.check(match, names, route)
+        MatchWithoutHTTP.check(match, names, route)
         if let wrong = match.protocols.first(where: { !fits($0, backend.protocol) }) {
             route.refuse(
                 at: place.key("protocol"),

@@ -47,7 +47,7 @@ extension Kind where Value == Backend {
                     hint: #"Write "tcp" or "http"."#)
             }
             backend.proxyProtocol = o.optional("proxyProtocol", as: .word())
-            if let kind, kind != .tcp, kind != .websocket, backend.proxyProtocol != nil {
+            if let kind, kind == .grpc || kind == .udp, backend.proxyProtocol != nil {
                 o.refuse(
                     "proxyProtocol", "\(kind.rawValue) back-ends take no PROXY header",
                     hint: kind == .udp ? "UDP has no connections." : "Requests of many clients share a connection.")

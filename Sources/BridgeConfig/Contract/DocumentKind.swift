@@ -13,7 +13,9 @@ extension Kind where Value == Document {
             var listeners: [Named<Listener>] = []
             o.require("listeners", into: &listeners, as: .named(atLeast: 1) { .listener(named: $0) })
             names.listeners = listeners.map(\.name)
-            names.tcpListeners = listeners.filter { $0.entry?.isTCP == true }.map(\.name)
+            names.listenersWithoutHTTP = Dictionary(
+                listeners.compactMap { listener in listener.entry?.withoutHTTP.map { (listener.name, $0) } },
+                uniquingKeysWith: { first, _ in first })
             names.tlsListeners = listeners.filter { $0.entry?.tls != nil }.map(\.name)
             document.listeners = listeners.compactMap(\.entry)
 
@@ -38,7 +40,7 @@ extension Kind where Value == Document {
 final class Names {
     var listeners: [String] = []
     /// Of these, those without HTTP, and those with TLS.
-    var tcpListeners: [String] = []
+    var listenersWithoutHTTP: [String: FrontProtocolName] = [:]
     var tlsListeners: [String] = []
     /// nil where something is wrong with the entry; its name is known all the same.
     var backends: [String: Backend?] = [:]
@@ -106,7 +108,9 @@ extension Kind where Value == Health {
             o.read(
                 "onListeners", into: &health.onListeners,
                 as: .distinct(
-                    .name(of: "listener with HTTP", in: names.listeners.filter { !names.tcpListeners.contains($0) })))
+                    .name(
+                        of: "listener with HTTP", in: names.listeners.filter { names.listenersWithoutHTTP[$0] == nil }))
+            )
             o.read(
                 "requireBackends", into: &health.requireBackends,
                 as: .distinct(.name(of: "back-end in \"backends\"", in: names.backends.keys.sorted())))

@@ -12,15 +12,32 @@ extension Kind where Value == Listener {
                 o.refuse("socketMode", "only a Unix socket has a file", hint: "Leave the key out.")
             }
             o.read("protocols", into: &listener.protocols, as: .distinct(.httpVersion, atLeast: 1))
-            if listener.protocols.count > 1, listener.protocols.contains(.tcp) {
-                o.refuse(
-                    "protocols", "\"tcp\" stands beside HTTP", hint: "Give each a listener of its own.")
-            }
+            checkAlone(listener, o)
             listener.tls = o.optional("tls", as: .listenerTLS)
             o.read("proxyProtocol", into: &listener.proxyProtocol, as: .listenerProxyProtocol)
             checkProxies(listener, o)
+            if listener.withoutHTTP == .udp { checkDatagrams(listener, o) }
             o.read("limits", into: &listener.limits, as: .listenerLimits)
             return address == nil ? nil : listener
+        }
+    }
+
+    private static func checkAlone(_ listener: Listener, _ o: ObjectReader) {
+        let protocols = listener.protocols
+        guard protocols.count > 1, let alone = protocols.first(where: { $0 == .tcp || $0 == .udp }) else { return }
+        let other = protocols.first { $0 != alone }.map { $0 == .tcp || $0 == .udp ? quoted($0.rawValue) : "HTTP" }
+        o.refuse(
+            "protocols", "\(quoted(alone.rawValue)) stands beside \(other ?? "HTTP")",
+            hint: "Give each a listener of its own.")
+    }
+
+    private static func checkDatagrams(_ listener: Listener, _ o: ObjectReader) {
+        if listener.address.isUnix { o.refuse("address", "udp has no Unix sockets", hint: "Write a host and a port.") }
+        if listener.tls != nil { o.refuse("tls", "udp listeners have no TLS", hint: "Leave the key out.") }
+        if listener.proxyProtocol.accept {
+            o.refuse(
+                "proxyProtocol", "udp listeners take no PROXY header: it belongs to a connection, and UDP has none",
+                hint: "Leave the key out.")
         }
     }
 
@@ -88,7 +105,7 @@ extension Kind where Value == Address {
 extension Kind where Value == Listener.HTTPVersion {
     static var httpVersion: Kind {
         let words = Listener.HTTPVersion.allCases.map(\.rawValue)
-        let word = Kind<String>.word(words, later: ["udp"])
+        let word = Kind<String>.word(words)
         return Kind(
             read: { word.read($0).flatMap { Listener.HTTPVersion(rawValue: $0) } },
             show: { quoted($0.rawValue) }, words: words)

@@ -42,6 +42,10 @@ extension Kind where Value == Route {
             for key in ["access", "rateLimit"] { o.later(key) }
             guard let backend else { return nil }
             ProtocolFit.complete(&route.match, backend, names, o)
+            let perClient = JSONPath.root.key("udp").key("maxSessionsPerClient")
+            if route.match.protocols == [.udp], o.value.node.find(perClient) == nil {
+                route.udp.maxSessionsPerClient = route.udp.maxSessions
+            }
             ReconnectFit.check(route, o)
             FramingFit.check(route, o)
             CompressionFit.check(route, o)

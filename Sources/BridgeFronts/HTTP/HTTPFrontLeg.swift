@@ -34,7 +34,8 @@ final class HTTPFrontLeg {
         let config = request.route.config
         exchange = Exchange(
             front: self, request: HTTPFields.request(request.head, forwarded: config.http.forwarded),
-            client: request.head.connection.client, route: request.route, worker: request.worker)
+            client: request.head.connection.client, connection: request.head.connection, route: request.route,
+            worker: request.worker)
         stream.handler = self
         var deadline = config.timeouts.deadline
         if let longest = config.timeouts.maxDeadline { deadline = min(deadline ?? longest, longest) }

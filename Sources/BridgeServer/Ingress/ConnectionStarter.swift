@@ -88,7 +88,7 @@ final class ConnectionStarter: ChannelInboundHandler, RemovableChannelHandler {
                 try pipeline.addHandlers([decoder, connection], position: .after(self))
             case .http2:
                 try pipeline.addHandler(HTTP2Connection(ingress: ingress, info: info), position: .after(self))
-            case .tcp: preconditionFailure("ConnectionStarter: TCP has a TCPStarter")
+            case .tcp, .udp: preconditionFailure("ConnectionStarter: \(version.rawValue) has no HTTP")
             }
         } catch {
             return context.close(promise: nil)

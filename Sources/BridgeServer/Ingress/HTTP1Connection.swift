@@ -89,6 +89,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         phase = .closed
         timer?.cancel()
         ingress.closed(self)
+        worker.keptForClients.ended(info)
         abandonStream(reason)
     }
 

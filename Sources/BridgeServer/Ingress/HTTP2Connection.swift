@@ -65,6 +65,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         context = nil
         idleTimer?.cancel()
         ingress.closed(self)
+        worker.keptForClients.ended(info)
         session.connectionLost(.cancel)
     }
 

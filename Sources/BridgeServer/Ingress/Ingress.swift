@@ -23,6 +23,8 @@ package final class Ingress {
     private let table: RouteTable
     private let isTCP: Bool
     private let tcpRoutes: [WorkerRoute]
+    /// Of datagrams, which have nothing to be told apart by.
+    let udpRoute: WorkerRoute?
     /// Paths that the bridge answers itself, health among them.
     private let local: LocalPages?
     /// `grpc.health.v1`, where this listener answers it.
@@ -43,6 +45,7 @@ package final class Ingress {
         table = RouteTable(routes)
         isTCP = listener.protocols == [.tcp]
         tcpRoutes = routes.filter { $0.config.match.protocols == [.tcp] }
+        udpRoute = routes.first { $0.config.match.protocols == [.udp] }
         takesWebSockets = routes.contains { route in
             let protocols = route.config.match.protocols
             return protocols.contains(.websocket) || protocols.contains(.grpcWeb) && route.config.grpcWeb.websockets

@@ -23,6 +23,8 @@ public final class Bridge: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let workers: [NIOLoopBound<WorkerState>]
     private let publicChannels: [any Channel]
+    /// Of udp listeners: what they answer goes out of them until the end.
+    private let datagramChannels: [any Channel]
     /// With their listeners' names.
     private let unixListeners: [(name: String, unix: UnixListener)]
     private let adminChannels: [any Channel]
@@ -95,13 +97,20 @@ public final class Bridge: Sendable {
         var listening: [Listening] = []
         var unixListeners: [(name: String, unix: UnixListener)] = []
         var publicChannels: [any Channel] = []
+        var datagramChannels: [any Channel] = []
         var adminChannels: [any Channel] = []
         do {
             for (index, listener) in listeners.enumerated() {
                 let (place, channels, unix) = try await ListenerBinder.bind(listener, index: index, workers, group)
                 listening.append(place)
                 if let unix { unixListeners.append((listener.name, unix)) }
-                if index < document.listeners.count { publicChannels += channels } else { adminChannels += channels }
+                if index >= document.listeners.count {
+                    adminChannels += channels
+                } else if listener.withoutHTTP == .udp {
+                    datagramChannels += channels
+                } else {
+                    publicChannels += channels
+                }
             }
         } catch {
             for (_, unix) in unixListeners { unix.remove() }
@@ -110,6 +119,7 @@ public final class Bridge: Sendable {
         self.listening = listening
         self.unixListeners = unixListeners
         self.publicChannels = publicChannels
+        self.datagramChannels = datagramChannels
         self.adminChannels = adminChannels
         self.group = group
         self.workers = workers
@@ -146,6 +156,7 @@ public final class Bridge: Sendable {
         for channel in adminChannels { try? await channel.close() }
         for (name, unix) in unixListeners where name == Self.adminName { unix.remove() }
         await onWorkers { $0.stop() }
+        for channel in datagramChannels { try? await channel.close() }
         try? await group.shutdownGracefully()
         accessLog?.flush()
     }

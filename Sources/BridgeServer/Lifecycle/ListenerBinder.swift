@@ -19,20 +19,21 @@ public struct Listening: Sendable {
     public let name: String
     public let isTLS: Bool
     public let address: SocketAddress
-    /// Without HTTP.
-    var isTCP = false
+    /// tcp or udp, where there is no HTTP.
+    var withoutHTTP: FrontProtocolName?
 
-    /// `https://127.0.0.1:8443`, or `unix:/run/rtbridge.sock`
+    /// `https://127.0.0.1:8443`, `udp://127.0.0.1:53` or `unix:/run/rtbridge.sock`
     public var url: String {
         if let path = address.pathname { return "unix:\(path)" }
         let host = address.ipAddress ?? ""
-        let scheme = isTCP ? (isTLS ? "tls" : "tcp") : (isTLS ? "https" : "http")
-        return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+        let scheme = withoutHTTP?.rawValue ?? "http"
+        let secured = withoutHTTP == nil ? "https" : "tls"
+        return "\(isTLS ? secured : scheme)://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
     }
 }
 
 enum ListenerBinder {
-    private static let reusePort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
+    static let reusePort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
     private static let backlog: Int32 = 4096
 
     /// Binds one socket a worker, all to one port (SO_REUSEPORT): the kernel spreads the connections.
@@ -45,6 +46,8 @@ enum ListenerBinder {
         let address: SocketAddress
         do {
             switch config.address {
+            case .host where config.withoutHTTP == .udp:
+                address = try await DatagramBinder.bind(resolve(config), index: index, workers, &channels)
             case .host:
                 address = try await bindPort(config, index: index, workers, &channels)
             case .unix(let path):
@@ -59,7 +62,8 @@ enum ListenerBinder {
             unix?.remove()
             throw error as? BridgeStartError ?? BridgeStartError.bind(config, error)
         }
-        let listening = Listening(name: config.name, isTLS: config.tls != nil, address: address, isTCP: config.isTCP)
+        let listening = Listening(
+            name: config.name, isTLS: config.tls != nil, address: address, withoutHTTP: config.withoutHTTP)
         return (listening, channels, unix)
     }
 
@@ -67,7 +71,7 @@ enum ListenerBinder {
         _ config: Listener, index: Int, _ workers: [NIOLoopBound<WorkerState>], _ channels: inout [any Channel]
     ) async throws -> SocketAddress {
         var address = try resolve(config)
-        if workers.count > 1 { address = try PortClaim.check(address) }
+        if workers.count > 1 { address = try PortClaim.check(address, SOCK_STREAM) }
         for worker in workers {
             var bootstrap = bootstrap(index, [worker], accepting: worker.eventLoop, serving: worker.eventLoop)
             for option in TCPLiveness.options() {

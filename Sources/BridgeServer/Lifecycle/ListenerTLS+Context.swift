@@ -14,7 +14,7 @@ extension Listener {
             options.minimumVersion = tls.minVersion == .tls13 ? .tls13 : .tls12
             options.cipherSuites = tls.cipherSuites
             options.groups = tls.groups
-            options.alpn = isTCP ? [] : protocols.map(\.rawValue)
+            options.alpn = withoutHTTP != nil ? [] : protocols.map(\.rawValue)
             options.sessionTickets = tls.sessionTickets
             return try TLSContext.server(options)
         } catch {

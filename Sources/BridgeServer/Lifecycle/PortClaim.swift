@@ -10,14 +10,16 @@ import NIOCore
 /// Sockets with SO_REUSEPORT share a port with those of any other process of the same user, and with port 0 the kernel
 /// may even choose one that is shared already (socket(7)). So a socket without that option asks first.
 enum PortClaim {
+    /// - Parameter type: TCP's ports are others than UDP's.
     /// - Returns: the address, with a port that is free where it had none.
     /// - Throws: `IOError` with the reason why it cannot be bound.
-    static func check(_ address: SocketAddress) throws -> SocketAddress {
-        let descriptor = socket(CInt(address.protocol.rawValue), CInt(SOCK_STREAM.rawValue), 0)
+    static func check(_ address: SocketAddress, _ type: __socket_type) throws -> SocketAddress {
+        let descriptor = socket(CInt(address.protocol.rawValue), CInt(type.rawValue), 0)
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
         defer { close(descriptor) }
-        var yes: CInt = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size))
+        // For UDP the option says that a port may be shared (socket(7)).
+        var reuses: CInt = type == SOCK_STREAM ? 1 : 0
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuses, socklen_t(MemoryLayout<CInt>.size))
         let result = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
         guard result == 0 else { throw IOError(errnoCode: errno, reason: "bind") }
         return try localAddress(descriptor)

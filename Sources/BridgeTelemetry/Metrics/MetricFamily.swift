@@ -48,9 +48,13 @@ public struct MetricFamily: Sendable, Hashable {
         "rtbridge_health_changes_total", .counter, "Changes of an endpoint's health, by the new state (healthCheck).")
     static let unhealthyWorkers = MetricFamily(
         "rtbridge_endpoint_unhealthy_workers", .gauge, "Workers whose checks find the endpoint unhealthy.")
-    static let connections = MetricFamily("rtbridge_connections_total", .counter, "Connections of clients.")
+    static let connections = MetricFamily(
+        "rtbridge_connections_total", .counter, "Connections of clients, and sessions of udp listeners.")
     static let refusedConnections = MetricFamily(
         "rtbridge_connections_refused_total", .counter, "Connections closed at once (limits.maxConnections).")
+    static let droppedDatagrams = MetricFamily(
+        "rtbridge_listener_dropped_datagrams_total", .counter,
+        "Datagrams of udp listeners that belong to no session, or could not be sent, by the reason.")
     static let listenerTimeouts = MetricFamily(
         "rtbridge_listener_timeouts_total", .counter, "Time-outs that ended connections, by the key that sets them.")
     static let heldBytes = MetricFamily(

@@ -5,7 +5,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from support.waiting import wait_until
+from support.waiting import DEADLINE, wait_until
 
 
 class Browser:
@@ -19,16 +19,39 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(driver, log_output=str(log)))
+        self.driver.set_script_timeout(4 * DEADLINE)
         self.messages = []
 
     def open(self, url):
         self.driver.get(url)
+
+    def run(self, script, *arguments):
+        """A function's body."""
+        return self.driver.execute_script(script, *arguments)
+
+    def run_async(self, script, *arguments):
+        """A function's body, whose last argument is to be called with the outcome."""
+        return self.driver.execute_async_script(script, *arguments)
+
+    @property
+    def url(self):
+        return self.driver.current_url
+
+    @property
+    def source(self):
+        return self.driver.page_source
 
     def elements(self, selector):
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def element(self, selector):
         return wait_until(f"an element {selector}", lambda: self.elements(selector))[0]
+
+    def count(self, selector):
+        return len(self.elements(selector))
+
+    def is_checked(self, selector):
+        return self.element(selector).is_selected()
 
     def state(self, selector):
         """The page's own word for how things are there: idle, busy, good, bad."""
