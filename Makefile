@@ -28,7 +28,7 @@ test:
 instructions:
 	@.ci/instructions $(INSTRUCTIONS_ARGS)
 
-## CPU time per request against the peers, in one run: some twenty minutes. QUICK=1: under two, and rougher. JOBS=web-h2,ws:
+## CPU time per request against the peers, in one run: some twelve minutes. QUICK=1: under two, and rougher. JOBS=web-h2,ws:
 ## some of the jobs; JOBS=scale: many sessions, streams and routes. BENCH_ARGS="--json FILE --svg FILE": see
 ## Tests/Benchmarks/compare.py --help.
 bench: build
@@ -39,7 +39,7 @@ bench: build
 load:
 	@.ci/install-build
 	@mkdir -p .build
-	cc -std=gnu11 -O2 -o .build/rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lm
+	cc -std=gnu11 -O2 -o .build/rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lnghttp2 -lz -lm
 
 format:
 	swift format -i --parallel --recursive Sources Tests Package.swift

@@ -119,8 +119,9 @@ public final class Exchange {
         switch state.frontBody(flags) {
         case .forward:
             bytesIn += bytes.readableBytes
-            back?.deliver(bytes, flags)
-            takeFromFront()
+            guard let back else { break }
+            back.deliver(bytes, flags)
+            if state.phase == .open, back.isWritable { front?.taken() }
         case .hold:
             bytesIn += bytes.readableBytes
             held.append(bytes, flags)

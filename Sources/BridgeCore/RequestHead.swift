@@ -15,10 +15,11 @@ public final class RequestHead: Sendable {
     public let version: Version
     public let method: Method
     public let fields: FieldBlock
-    /// The path as it came, percent-encoding included, without the query.
-    public let path: FieldValue
-    /// Without the question mark.
-    public let query: FieldValue?
+    /// What the content-type says of gRPC; looked at once, for all who ask.
+    public let contentKind: GRPCContentKind
+    /// In ``fields``: a place costs no reference to their memory.
+    private let pathPlace: Range<Int>
+    private let queryPlace: Range<Int>?
     public let connection: ConnectionInfo
     /// HTTP/1.0, of ``Version/http1``.
     public let isHTTP10: Bool
@@ -29,16 +30,24 @@ public final class RequestHead: Sendable {
         self.isHTTP10 = isHTTP10
         self.fields = fields
         self.connection = connection
-        method = Self.method(fields.first(":method") ?? FieldValue())
-        let target = fields.first(":path") ?? FieldValue()
-        if let mark = target.firstIndex(of: UInt8(ascii: "?")) {
-            path = target[..<mark]
-            query = target[(mark + 1)...]
-        } else {
-            path = target
-            query = nil
-        }
+        method = fields.withFirst(":method") { Self.method($0) } ?? .other
+        contentKind = fields.withFirst("content-type") { GRPCContentKind($0) } ?? .other
+        let target = fields.range(of: ":path") ?? 0..<0
+        let mark = fields.withBytes(in: target) { FieldBytes.firstIndex(of: UInt8(ascii: "?"), in: $0) }
+        pathPlace = target.prefix(mark ?? target.count)
+        queryPlace = mark.map { target.dropFirst($0 + 1) }
     }
+
+    /// The path as it came, percent-encoding included, without the query.
+    public var path: FieldValue { fields.value(in: pathPlace) }
+
+    /// Calls `body` with ``path``; the pointer is valid during the call alone.
+    public func withPath<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        fields.withBytes(in: pathPlace, body)
+    }
+
+    /// Without the question mark.
+    public var query: FieldValue? { queryPlace.map(fields.value) }
 
     /// Whether the request asks for another protocol on its stream (RFC 8441 §4: `:protocol`).
     public var isExtendedConnect: Bool { version == .http2 && method == .connect && fields.contains(":protocol") }
@@ -53,15 +62,13 @@ public final class RequestHead: Sendable {
         return String(authority[..<colon])
     }
 
-    private static func method(_ bytes: FieldValue) -> Method {
-        bytes.withUnsafeBytes { bytes in
-            if FieldBytes.areEqual(bytes, "POST") { return .post }
-            if FieldBytes.areEqual(bytes, "GET") { return .get }
-            if FieldBytes.areEqual(bytes, "OPTIONS") { return .options }
-            if FieldBytes.areEqual(bytes, "HEAD") { return .head }
-            if FieldBytes.areEqual(bytes, "CONNECT") { return .connect }
-            return .other
-        }
+    private static func method(_ bytes: UnsafeRawBufferPointer) -> Method {
+        if FieldBytes.areEqual(bytes, "POST") { return .post }
+        if FieldBytes.areEqual(bytes, "GET") { return .get }
+        if FieldBytes.areEqual(bytes, "OPTIONS") { return .options }
+        if FieldBytes.areEqual(bytes, "HEAD") { return .head }
+        if FieldBytes.areEqual(bytes, "CONNECT") { return .connect }
+        return .other
     }
 }
 

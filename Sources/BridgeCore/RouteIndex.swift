@@ -29,10 +29,10 @@ struct RouteIndex {
         }
 
         /// Calls `visit` with the numbers, ascending, of each group that the path leads to.
-        func forEachGroup(_ path: FieldValue, _ visit: ([Int]) -> Void) {
+        func forEachGroup(_ head: RequestHead, _ visit: ([Int]) -> Void) {
             if !rest.isEmpty { visit(rest) }
             guard !exact.isEmpty || !prefixLengths.isEmpty else { return }
-            path.withUnsafeBytes { bytes in
+            head.withPath { bytes in
                 var hash = Hash()
                 var taken = 0
                 for length in prefixLengths where length <= bytes.count {
@@ -80,13 +80,13 @@ struct RouteIndex {
 
     /// Calls `visit` with groups of numbers, each ascending, that together hold every route that matches the request.
     func forEachGroup(_ head: RequestHead, _ visit: ([Int]) -> Void) {
-        anyHost.forEachGroup(head.path, visit)
+        anyHost.forEachGroup(head, visit)
         guard !hosts.isEmpty || !suffixes.isEmpty else { return }
         let name = Array(head.hostName.utf8)
-        hosts[Hash.of(name)]?.forEachGroup(head.path, visit)
+        hosts[Hash.of(name)]?.forEachGroup(head, visit)
         guard !suffixes.isEmpty else { return }
         for dot in name.indices where name[dot] == UInt8(ascii: ".") {
-            suffixes[Hash.of(name[dot...])]?.forEachGroup(head.path, visit)
+            suffixes[Hash.of(name[dot...])]?.forEachGroup(head, visit)
         }
     }
 }

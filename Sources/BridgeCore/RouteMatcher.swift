@@ -12,9 +12,13 @@ final class RouteMatcher {
     /// Nil where there is a path.
     let prefix: [UInt8]?
     private let headers: [Match.Field]
+    private let protocolBits: UInt8
+    /// Whether the protocol is all that is asked for.
+    private let isAnywhere: Bool
 
     init(_ match: Match) {
         protocols = match.protocols
+        protocolBits = match.protocols.reduce(0) { $0 | $1.bit }
         host = match.host
         headers = match.headers
         var path = match.path
@@ -25,16 +29,17 @@ final class RouteMatcher {
         }
         self.path = path.map { Array($0.utf8) }
         self.prefix = prefix.map { Array($0.utf8) }
+        isAnywhere = path == nil && prefix == nil && match.host == nil && match.headers.isEmpty
     }
 
     func matches(_ head: RequestHead, _ name: FrontProtocolName) -> Bool {
-        protocols.contains(name) && matchesPlace(head)
+        protocolBits & name.bit != 0 && (isAnywhere || matchesPlace(head))
     }
 
     /// All but the protocol.
     func matchesPlace(_ head: RequestHead) -> Bool {
-        if let path, !head.path.elementsEqual(path) { return false }
-        if let prefix, !head.path.starts(with: prefix) { return false }
+        if let path, !head.withPath({ $0.elementsEqual(path) }) { return false }
+        if let prefix, !head.withPath({ $0.starts(with: prefix) }) { return false }
         if let host, !matchesHost(host, head) { return false }
         return headers.allSatisfy { field in
             head.fields.pairs.contains { $0.name == field.name && $0.value == field.value }
@@ -46,6 +51,20 @@ final class RouteMatcher {
         switch host {
         case .exact(let expected): return name == expected
         case .suffix(let suffix): return name.hasSuffix(suffix)
+        }
+    }
+}
+
+extension FrontProtocolName {
+    fileprivate var bit: UInt8 {
+        switch self {
+        case .grpcWeb: 1
+        case .grpc: 2
+        case .websocket: 4
+        case .sse: 8
+        case .http: 16
+        case .tcp: 32
+        case .udp: 64
         }
     }
 }

@@ -104,6 +104,25 @@ extension FieldBlock {
         }
     }
 
+    /// Appends a field whose name has no upper-case letters to a block whose memory nobody else has been given yet.
+    @inlinable
+    @inline(__always)
+    public mutating func appendToOwn(lowercaseName name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        assert(storage == nil || isKnownUniquelyReferenced(&storage), "FieldBlock: its memory is shared")
+        let end = used &+ Self.lengthBytes &+ name.count &+ value.count
+        if end > capacity { grow(to: max(end, 2 &* capacity)) }
+        let start = storage.unsafelyUnwrapped.bytes + used
+        used = end
+        start.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
+        start.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
+        if let base = name.baseAddress { (start + Self.lengthBytes).copyMemory(from: base, byteCount: name.count) }
+        if let base = value.baseAddress {
+            (start + Self.lengthBytes + name.count).copyMemory(from: base, byteCount: value.count)
+        }
+        fieldCount &+= 1
+        lengths |= FieldNames.bit(name.count)
+    }
+
     /// Appends a field whose name is in lower case.
     @inlinable
     public mutating func append(_ name: StaticString, _ value: StaticString) {
@@ -201,12 +220,13 @@ extension FieldBlock {
         rethrows
     {
         try withUnsafeBytes { all in
+            guard let base = all.baseAddress else { return }
             var start = 0
             while start < used {
                 let place = Place(in: all, at: start)
                 try body(
-                    UnsafeRawBufferPointer(rebasing: all[place.name..<place.value]),
-                    UnsafeRawBufferPointer(rebasing: all[place.value..<place.end]))
+                    UnsafeRawBufferPointer(start: base + place.name, count: place.value &- place.name),
+                    UnsafeRawBufferPointer(start: base + place.value, count: place.end &- place.value))
                 start = place.end
             }
         }
@@ -262,6 +282,22 @@ extension FieldBlock {
     public func first(_ name: StaticString) -> FieldValue? {
         guard let place = place(of: name), let storage else { return nil }
         return FieldValue(storage: storage, startIndex: place.value, endIndex: place.end)
+    }
+
+    /// Where the value of the first field with this name lies, for ``value(in:)`` and ``withBytes(in:_:)``.
+    @inlinable
+    public func range(of name: StaticString) -> Range<Int>? { place(of: name).map { $0.value..<$0.end } }
+
+    /// - Parameter range: what ``range(of:)`` gave, or a part of that.
+    @inlinable
+    public func value(in range: Range<Int>) -> FieldValue {
+        FieldValue(storage: storage, startIndex: range.lowerBound, endIndex: range.upperBound)
+    }
+
+    /// Calls `body` with what ``value(in:)`` gives; the pointer is valid during the call alone.
+    @inlinable
+    public func withBytes<Result>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// Calls `body` with the value of the first field with this name, which must be in lower case; the pointer is valid

@@ -1,6 +1,8 @@
 // rtbridge: comparisons of raw bytes with names known at compile time.
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 /// Comparisons of raw bytes with names known at compile time.
 public enum FieldBytes {
     /// How many of the first `count` bytes are equal, counted in words of eight bytes.
@@ -34,6 +36,12 @@ public enum FieldBytes {
         guard bytes.count == name.utf8CodeUnitCount else { return false }
         guard let base = bytes.baseAddress else { return true }
         return areEqual(base.assumingMemoryBound(to: UInt8.self), name.utf8Start, bytes.count)
+    }
+
+    /// Where `byte` stands first; nil if it does not.
+    public static func firstIndex(of byte: UInt8, in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let base = bytes.baseAddress, let found = memchr(base, Int32(byte), bytes.count) else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 
     /// Whether `bytes` begin with `prefix`.

@@ -39,7 +39,7 @@ public enum HTTP2FieldsKind: Sendable, Equatable {
 /// ``HTTP2Session/produce(into:limit:)``.
 public protocol HTTP2SessionDelegate: AnyObject {
     /// The peer opened a stream (front role). Set ``HTTP2Stream/delegate`` now to hear of it.
-    func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool)
+    func http2Request(_ stream: HTTP2Stream, _ fields: consuming FieldBlock, isTooLarge: Bool, endStream: Bool)
     /// The peer's first SETTINGS arrived, or later ones.
     func http2Settings()
     /// The peer will take no new streams; those above `lastStreamID` were not processed (RFC 9113 §6.8).
@@ -52,7 +52,7 @@ public protocol HTTP2SessionDelegate: AnyObject {
 
 /// What a stream tells its owner, in order; ``http2Closed(_:wasNotSent:)`` is the last, and always comes.
 public protocol HTTP2StreamDelegate: AnyObject {
-    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool)
+    func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool)
     /// A piece of the body. It has to be given back with ``HTTP2Stream/consume(_:)`` once it was taken,
     /// or the peer's window stays shut. The slice shares storage with the connection's read buffer:
     /// copy it if it is small and kept for long.

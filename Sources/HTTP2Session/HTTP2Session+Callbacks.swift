@@ -119,7 +119,7 @@ extension HTTP2Session {
 
     private func headersBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         guard !isConnectionLost else { return 0 }
-        fields = FieldBlock()
+        if !fields.isEmpty { fields = FieldBlock() }
         fieldsAreTooLarge = false
         guard role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
         fields.reserveCapacity(fields: 12, bytes: 320)
@@ -137,12 +137,11 @@ extension HTTP2Session {
             return
         }
         // libnghttp2 lets no upper-case letter through (RFC 9113 §8.2.1).
-        fields.append(lowercaseName: name, value: value)
+        fields.appendToOwn(lowercaseName: name, value: value)
     }
 
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
-        // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
-        nghttp2_session_consume_connection(session, count)
+        receivedBody += count
         withStream(id) { stream in
             guard let delegate = stream?.delegate else {
                 nghttp2_session_consume_stream(session, id, count)
@@ -178,11 +177,17 @@ extension HTTP2Session {
         }
     }
 
+    /// What has been received is handed on, not shared.
+    private func takeFields() -> FieldBlock {
+        var taken = FieldBlock()
+        swap(&taken, &fields)
+        return taken
+    }
+
     private func fieldsReceived(_ stream: HTTP2Stream, _ flags: UInt8) {
         let endStream = flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         let isTooLarge = fieldsAreTooLarge
-        var fields = FieldBlock()
-        swap(&fields, &self.fields)
+        let fields = takeFields()
         if endStream { stream.peerEnded = true }
         switch role {
         case .front where !stream.sawHead:

@@ -38,7 +38,8 @@ extension HTTP2Session {
     func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         guard !stream.isClosed else { return }
         stream.isClosed = true
-        nghttp2_session_set_stream_user_data(session, stream.id, nil)
+        // libnghttp2 itself forgets a stream that it has closed.
+        if isConnectionLost { nghttp2_session_set_stream_user_data(session, stream.id, nil) }
         unlink(stream)
         // What nobody has seen may be asked for once more.
         if !stream.wasNotSent { stream.keepsOutput = false }
@@ -135,9 +136,9 @@ extension HTTP2Session {
             isOutputFull = true
             return NGHTTP2_ERR_WOULDBLOCK.rawValue
         }
-        output.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
+        output.append(UnsafeRawBufferPointer(start: header, count: 9))
         stream.output.readWithUnsafeReadableBytes { bytes in
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            output.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             return count
         }
         stream.inFrame = 0

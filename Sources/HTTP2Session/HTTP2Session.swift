@@ -30,6 +30,8 @@ public final class HTTP2Session {
     /// The buffer that is being parsed, so that body pieces can be slices of it.
     var input = ByteBuffer()
     var inputBase: UnsafeRawPointer?
+    /// Body bytes in ``input``.
+    var receivedBody = 0
     var output = ByteBuffer()
     private var newlyWritable: [HTTP2Stream] = []
     /// How many bytes ``output`` may hold before it is full, and whether it was.
@@ -74,6 +76,11 @@ public final class HTTP2Session {
         }
         input = ByteBuffer()
         inputBase = nil
+        if receivedBody > 0 {
+            // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
+            nghttp2_session_consume_connection(session, receivedBody)
+            receivedBody = 0
+        }
         isBusy = false
         releaseRetired()
         tellWritable()
@@ -114,7 +121,7 @@ public final class HTTP2Session {
             var chunk: UnsafePointer<UInt8>?
             result = nghttp2_session_mem_send(session, &chunk)
             guard result > 0, let chunk else { break }
-            output.writeBytes(UnsafeRawBufferPointer(start: chunk, count: result))
+            output.append(UnsafeRawBufferPointer(start: chunk, count: result))
         }
         swap(&output, &buffer)
         isBusy = false

@@ -7,16 +7,43 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 
-def ratios(path):
+class Row(NamedTuple):
+    """A ratio in all runs: in each its median and its quartiles."""
+
+    job: str
+    peer: str
+    values: list
+    quartiles: list
+
+    @property
+    def percent(self):
+        """By how much the highest is above the lowest."""
+        return 100 * (max(self.values) / min(self.values) - 1)
+
+    def text(self, within):
+        runs = "  ".join(f"{value:.3f} ({low:.2f}–{high:.2f})" for value, (low, high) in zip(self.values, self.quartiles))
+        return f"{'✓' if self.percent <= within else '✗'} {self.job:<14} {self.peer:<12} {runs}  {self.percent:5.1f} %"
+
+
+def read(path):
+    """The ratios of a run by job and peer: median and quartiles."""
     try:
         jobs = json.loads(Path(path).read_text(encoding="utf-8"))["jobs"]
-        return {(job["name"], peer): ratio["median"] for job in jobs for peer, ratio in job["ratios"].items()}
+        return {(job["name"], peer): (ratio["median"], (ratio["lowerQuartile"], ratio["upperQuartile"]))
+                for job in jobs for peer, ratio in job["ratios"].items()}
     except OSError as error:
         sys.exit(_mistake(f"{path}: {error.strerror}"))
     except (ValueError, KeyError, TypeError):
         sys.exit(_mistake(f"{path}: not what compare.py --json writes"))
+
+
+def compare(runs):
+    """A row for all that the runs have in common."""
+    return [Row(*key, [run[key][0] for run in runs], [run[key][1] for run in runs])
+            for key in runs[0] if all(key in run for run in runs)]
 
 
 def _mistake(text):
@@ -31,20 +58,18 @@ def main():
     options = parser.parse_args()
     if len(options.files) < 2:
         return _mistake("one run agrees with itself: name two files or more")
-    runs = [ratios(path) for path in options.files]
-    shared = [key for key in runs[0] if all(key in run for run in runs)]
-    if not shared:
+    runs = [read(path) for path in options.files]
+    rows = compare(runs)
+    if not rows:
         return _mistake("the runs have no job and peer in common")
-    apart = 0
-    for job, peer in shared:
-        values = [run[job, peer] for run in runs]
-        spread = 100 * (max(values) / min(values) - 1)
-        agrees = spread <= options.within
-        apart += not agrees
-        print(f"{'✓' if agrees else '✗'} {job:<14} {peer:<12} {'  '.join(f'{value:.3f}' for value in values)}  {spread:5.1f} %")
-    alone = len({key for run in runs for key in run}) - len(shared)
-    print(f"{len(shared) - apart} of {len(shared)} ratios agree within {options.within:g} %"
+    for row in rows:
+        print(row.text(options.within))
+    apart = sorted((row for row in rows if row.percent > options.within), key=lambda row: -row.percent)
+    alone = len({key for run in runs for key in run}) - len(rows)
+    print(f"{len(rows) - len(apart)} of {len(rows)} ratios agree within {options.within:g} %"
           + (f"; {alone} are not in all runs" if alone else "") + ".")
+    for row in apart:
+        print(f"  apart by {row.percent:.1f} %: {row.job} / {row.peer}")
     return 1 if apart else 0
 
 

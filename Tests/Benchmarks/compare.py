@@ -3,14 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the bridge with other proxies by the CPU time that they take for a request.
 
-The proxy has a core of its own; the load and the back-end share another. Every round measures all proxies of a job one after
-the other, in an order that turns, so that a machine that is slow for a while is slow for all. The figure is user and system
-time of all threads of the proxy, in microseconds, divided by the requests that succeeded; memory jobs say what theirs is.
+The proxy has a core of its own; the load and the back-end share another. The figure is user and system time of all threads of
+the proxy, in microseconds, divided by the requests that succeeded; memory jobs say what theirs is. Every round goes through
+all jobs, and measures the bridge before and after each peer, so that a machine that is slow for a while is slow for both, and
+in few of the rounds. Jobs whose ratios are not settled then have more rounds, until they are or the time is up.
 """
 import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,10 +23,13 @@ from suite import chart, machine, report
 from suite.allocations import Allocations
 from suite.bench import Bench
 from suite.jobs import GROUPS, JOBS
-from suite.lanes import lanes
 from suite.measured import Impossible, Wrong
 from suite.proxies import PEERS
+from suite.rounds import Rounds
 from suite.servers import TOP
+
+# Of a job whose ratios do not settle.
+MOST_ROUNDS = 30
 
 
 def arguments():
@@ -34,8 +39,9 @@ def arguments():
                         help="names, with commas between, or bars (the default), scale, all (also: JOBS=…)")
     parser.add_argument("--peers", default=os.environ.get("PEERS", ",".join(PEERS)), help="whom to compare with")
     parser.add_argument("--quick", action="store_true", default=quick, help="under two minutes in all (also: QUICK=1)")
-    parser.add_argument("--rounds", type=int, help="of every job: 5, quick 3; memory jobs have fewer")
-    parser.add_argument("--seconds", type=float, help="of every proxy in every round: 3, quick 0.2")
+    parser.add_argument("--rounds", type=int, help="of every job at least: 7, quick 2; memory jobs have fewer")
+    parser.add_argument("--seconds", type=float, help="of every measurement: 0.25, quick 0.1")
+    parser.add_argument("--minutes", type=float, help="after which no further rounds begin beyond --rounds: 12, quick 0")
     parser.add_argument("--bridge", default=str(TOP / ".build" / "release" / "rtbridge"), help="the binary")
     parser.add_argument("--beside", action="append", default=[], metavar="NAME=BINARY", help="another build, as a peer")
     parser.add_argument("--no-allocations", action="store_true", help="without the runs that count them")
@@ -43,10 +49,12 @@ def arguments():
     parser.add_argument("--svg", metavar="FILE", help="also draw the CPU times")
     parser.add_argument("--list", action="store_true", help="name the jobs, and end")
     options = parser.parse_args()
-    if options.rounds is not None and options.rounds < 1 or options.seconds is not None and options.seconds <= 0:
-        parser.error("--rounds and --seconds are above 0")
-    options.rounds = options.rounds or (3 if options.quick else 5)
-    options.seconds = options.seconds or (0.2 if options.quick else 3)
+    for name, usual, quick_one in (("rounds", 7, 2), ("seconds", 0.25, 0.1), ("minutes", 12, 0)):
+        value = getattr(options, name)
+        if value is not None and (value < 0 or value == 0 and name != "minutes"):
+            parser.error(f"--{name} is above 0")
+        if value is None:
+            setattr(options, name, quick_one if options.quick else usual)
     groups = {**GROUPS, "all": [job.name for job in JOBS]}
     options.jobs = [one for name in options.jobs.replace(",", " ").split() for one in groups.get(name, [name])]
     options.peers = [name for name in options.peers.replace(",", " ").split() if name]
@@ -63,40 +71,56 @@ def arguments():
     return options
 
 
-def measure(job, bench, options, allocations):
-    """All rounds of a job."""
-    ways = {lane.name: lane.load for lane in lanes(job, bench)}
-    rounds = {name: [] for name in ways}
-    names = list(ways)
-    limit = 1 if options.quick and job.max_rounds else job.max_rounds or options.rounds
-    for number in range(min(options.rounds, limit)):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            try:
-                rounds[name].append(ways[name].measure(options.seconds))
-            except Wrong as error:
-                raise Wrong(f"{name}: {error}") from error
-    proxies = {name: getattr(load, "proxy", None) for name, load in ways.items()}
-    memories = {name: machine.memory(proxy.pid) for name, proxy in proxies.items() if proxy}
-    counts = allocations.count(job) if allocations and job.counts_allocations else None
-    return report.summarise(job, rounds, memories, counts, bench.cores.can_scale)
-
-
 def run(options, bench):
-    """Returns the results, and why jobs were left out."""
-    allocations = None if options.no_allocations else Allocations(bench, 0.05 if options.quick else 0.3)
-    results, skipped = [], {}
-    print(report.header(), flush=True)
-    for job in (job for job in JOBS if job.name in options.jobs):
+    """Returns the results, why jobs were left out, and what failed."""
+    end = time.monotonic() + 60 * options.minutes
+    names = [job for job in JOBS if job.name in options.jobs]
+    begun, skipped, failed, number = {}, {}, {}, 0
+    while number < options.rounds or (time.monotonic() < end and number < MOST_ROUNDS):
+        due = [job for job in names if job.name not in skipped and job.name not in failed
+               and (job.name not in begun or _goes_on(begun[job.name], number, options))]
+        if not due:
+            break
+        started = time.monotonic()
+        for job in due:
+            try:
+                rounds = begun.get(job.name) or begun.setdefault(job.name, Rounds(job, bench))
+                rounds.measure(options.seconds)
+            except Impossible as error:
+                skipped[job.name] = str(error)
+            except (Wrong, AssertionError, subprocess.CalledProcessError) as error:
+                failed[job.name] = str(error)
+        number += 1
+        print(f"round {number}: {len(due)} jobs, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    allocations = None if options.no_allocations else Allocations(bench, 0.05 if options.quick else 0.2)
+    results = []
+    for name, rounds in begun.items():
+        if name in failed or not rounds.count:
+            continue
         try:
-            results.append(measure(job, bench, options, allocations))
-            print(report.table(results[-1]), flush=True)
-        except Impossible as error:
-            skipped[job.name] = str(error)
-            print(f"{job.title}: left out: {error}", flush=True)
-        except (Wrong, AssertionError) as error:
-            raise SystemExit(f"compare: {job.name}: {error}") from error
-    return results, skipped
+            results.append(rounds.summary(allocations))
+        except Wrong as error:
+            failed[name] = f"counting allocations: {error}"
+    return results, skipped, failed
+
+
+def _goes_on(rounds, number, options):
+    """Whether a job has a further round after so many."""
+    if rounds.is_full or options.quick and rounds.job.max_rounds:
+        return False
+    return number < options.rounds or not rounds.is_settled
+
+
+def show(results, skipped, failed):
+    print(report.header())
+    for result in results:
+        print(report.table(result))
+    titles = {job.name: job.title for job in JOBS}
+    for reasons, what in ((skipped, "left out"), (failed, "failed")):
+        for name, reason in reasons.items():
+            print(f"{titles[name]}: {what}: {reason}")
+    print(report.LEGEND)
+    print(report.verdict(results))
 
 
 def main():
@@ -111,18 +135,20 @@ def main():
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbridge-bench-"))
         bench = Bench(directory, options.builds, options.peers, stack, options.quick)
-        results, skipped = run(options, bench)
+        results, skipped, failed = run(options, bench)
         versions = bench.versions()
     took = time.time() - started
-    print(report.LEGEND)
-    print(report.verdict(results), f"It took {took:.0f} s.", sep="\n")
+    show(results, skipped, failed)
+    print(f"It took {took:.0f} s.")
     if options.json:
         Path(options.json).write_text(json.dumps({
             "machine": machine.description(), "peers": versions, "rounds": options.rounds, "seconds": options.seconds,
-            "startedAt": started, "took": took, "jobs": results, "leftOut": skipped,
+            "startedAt": started, "took": took, "jobs": results, "leftOut": skipped, "failed": failed,
         }, indent=2) + "\n", encoding="utf-8")
     if options.svg:
         Path(options.svg).write_text(chart.svg(results), encoding="utf-8")
+    if failed:
+        raise SystemExit(f"compare: failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ final class GRPCBackLeg: BackLeg {
 }
 
 extension GRPCBackLeg: HTTP2StreamDelegate {
-    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
+    func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
         guard phase != .over else { return }
         guard !isTooLarge else {
             return fail(.protocolViolation, .headers, "header fields of more than 64 KiB", grpcCode: 8)

@@ -24,10 +24,18 @@ public final class HTTPConnector: BackConnector {
 
     /// - Parameter breaker: shared by all workers; nil is no limits.
     /// - Parameter tls: shared by all workers; nil: in clear text.
-    public init(backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil) {
+    public convenience init(backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil) {
+        self.init(backend: backend, worker: worker, breaker: breaker, tls: tls, openChannel: nil)
+    }
+
+    package init(
+        backend: Backend, worker: Worker, breaker: CircuitBreaker? = nil, tls: BackTLS? = nil,
+        openChannel: ChannelOpener?
+    ) {
         self.breaker = breaker
         dialer = Dialer(
-            backend: backend, worker: worker, tls: tls?.connections, notes: tls.map { _ in TLSNotes() })
+            backend: backend, worker: worker, tls: tls?.connections, notes: tls.map { _ in TLSNotes() },
+            openChannel: openChannel)
         endpoints = EndpointSet(backend, worker)
         checks = HealthChecks.begin(endpoints, tls?.checks)
         endpoints.onRemoved = { [unowned self] in removed($0) }

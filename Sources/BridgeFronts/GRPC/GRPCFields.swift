@@ -9,11 +9,29 @@ enum GRPCFields {
     /// The request for the back-end: path and metadata unchanged and in order, what belongs to the client's
     /// connection taken out, what HTTP/2 demands put in. `grpc-timeout` is left out: the back leg gives what is left.
     ///
-    /// - Parameter isNative: the client speaks gRPC itself: its metadata stays as it is, and the whole block where there is
-    ///   nothing to take out.
     /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
-    static func request(_ head: RequestHead, contentType: String, isNative: Bool, isTLS: Bool) -> FieldBlock {
-        if isNative, isForBack(head.fields, isTLS) { return head.fields }
+    static func request(_ head: RequestHead, contentType: String, isTLS: Bool) -> FieldBlock {
+        var fields = request(head, contentType, isTLS, except: requestOnlyAndLength)
+        // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
+        if !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
+        return fields
+    }
+
+    /// The same of a client that speaks gRPC itself: its metadata stays as it is, and the whole block where there is
+    /// nothing to take out.
+    static func nativeRequest(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
+        if isForBack(head.fields, isTLS) { return head.fields }
+        return request(head, nativeType(head.fields) ?? "application/grpc", isTLS, except: requestOnly)
+    }
+
+    /// A native content-type, as it came.
+    static func nativeType(_ fields: FieldBlock) -> String? {
+        fields.withFirst("content-type") { GRPCWebContentType.native($0) }
+    }
+
+    private static func request(
+        _ head: RequestHead, _ contentType: String, _ isTLS: Bool, except names: FieldNames
+    ) -> FieldBlock {
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
@@ -22,29 +40,30 @@ enum GRPCFields {
         fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
         fields.append("content-type", contentType.utf8)
-        HopByHop.copy(from: head.fields, into: &fields, except: isNative ? requestOnly : requestOnlyAndLength)
-        // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
-        if !isNative, !head.fields.contains("grpc-accept-encoding") {
-            fields.append("grpc-accept-encoding", "identity")
-        }
+        HopByHop.copy(from: head.fields, into: &fields, except: names)
         return fields
     }
 
     /// Whether the back-end can be sent a native call's fields as they came.
     private static func isForBack(_ fields: FieldBlock, _ isTLS: Bool) -> Bool {
-        var (isForBack, pseudo) = (true, 0)
+        // Pseudo-header fields of a request come once each (RFC 9113 §8.3).
+        var (isForBack, pseudo, hasAuthority, saysTrailers) = (true, 0, false, false)
         fields.forEach { name, value in
             if name.first == UInt8(ascii: ":") {
                 pseudo += 1
-                guard FieldBytes.areEqual(name, ":scheme") else { return }
-                isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
+                if FieldBytes.areEqual(name, ":authority") {
+                    hasAuthority = true
+                } else if FieldBytes.areEqual(name, ":scheme") {
+                    isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
+                }
             } else if FieldBytes.areEqual(name, "te") {
+                saysTrailers = true
                 isForBack = isForBack && FieldBytes.areEqual(value, "trailers")
             } else if HopByHop.isHopByHop(name) || requestStops.contains(name) {
                 isForBack = false
             }
         }
-        return isForBack && pseudo == 4 && fields.contains("te") && fields.contains(":authority")
+        return isForBack && pseudo == 4 && saysTrailers && hasAuthority
     }
 
     private static let requestStops: FieldNames = ["host", "expect", "grpc-timeout"]

@@ -13,7 +13,7 @@ public enum GRPCFront: FrontProtocol {
     private static let nativeType = "application/grpc"
 
     public static func recognises(_ head: RequestHead) -> Bool {
-        head.fields.withFirst("content-type") { GRPCWebContentType.isNative($0) } ?? false
+        head.contentKind == .native
     }
 
     public static func accept(_ request: FrontRequest) {
@@ -22,8 +22,7 @@ public enum GRPCFront: FrontProtocol {
                 request.stream, status: 505, text: "gRPC needs HTTP/2; over HTTP/1.1 use application/grpc-web.")
         }
         guard request.head.method == .post else { return refuseMethod(request.stream) }
-        let dialect = NativeDialect(request.head, maxMessageBytes: request.route.config.maxMessageBytes)
-        GRPCFrontLeg(request, dialect).start()
+        GRPCFrontLeg(native: request).start()
     }
 
     public static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream) {
@@ -49,57 +48,5 @@ public enum GRPCFront: FrontProtocol {
         let code = Int(GRPCStatusCode.unimplemented.rawValue)
         fields.append(GRPCFields.trailers(code: code, message: "no route matches \(path)"))
         stream.respond(fields, endStream: true)
-    }
-}
-
-/// Frames go through as they are; only their lengths are looked at.
-final class NativeDialect: GRPCDialect {
-    var frontName: String { "grpc" }
-    var isNative: Bool { true }
-    var saysEmptyBody: Bool { false }
-
-    let backContentType: String
-    private(set) var frontContentType: String
-    private var requestScanner: GRPCFrameScanner
-    private var responseScanner: GRPCFrameScanner
-
-    init(_ head: RequestHead, maxMessageBytes: Int) {
-        backContentType = head.fields.withFirst("content-type") { GRPCWebContentType.native($0) } ?? "application/grpc"
-        frontContentType = backContentType
-        requestScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
-        responseScanner = GRPCFrameScanner(maxMessageBytes: maxMessageBytes)
-    }
-
-    var isInsideFrame: Bool { !responseScanner.isAtBoundary }
-
-    func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try requestScanner.scan(bytes)
-        return bytes
-    }
-
-    func requestEnded() throws(GRPCFrameError) {
-        guard requestScanner.isAtBoundary else {
-            throw GRPCFrameError(status: GRPCStatus(.internal, "the request ends within a message"))
-        }
-    }
-
-    func responseBegan(_ head: FieldBlock) -> Bool {
-        if let type = head.withFirst("content-type", { GRPCWebContentType.native($0) }) { frontContentType = type }
-        return true
-    }
-
-    func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try responseScanner.scan(bytes)
-        return bytes
-    }
-
-    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
-        stream.finish(GRPCFields.response(trailers))
-    }
-}
-
-extension GRPCFrameScanner {
-    mutating func scan(_ bytes: ByteBuffer) throws(GRPCFrameError) {
-        try bytes.withUnsafeReadableBytes { (bytes) throws(GRPCFrameError) in try scan(bytes) }
     }
 }

@@ -1,4 +1,4 @@
-// rtbridge: the client's side of a gRPC call, native or for browsers.
+// rtbridge: the client's side of a gRPC call.
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeCore
@@ -6,40 +6,98 @@ import BridgeTelemetry
 import BridgeWire
 import NIOCore
 
-/// One call. The dialect says how bytes and trailers look; what happens when is the same for both.
+/// One native call (gRPC PROTOCOL-HTTP2.md): frames go through as they are, only their lengths are looked at.
+///
+/// Calls in another dialect override how fields, bytes and trailers look; what happens when is the same for all. The
+/// dialect is no object of its own, since there would be one a call.
 ///
 /// ```
 /// asking ──backOpened──▶ answering ──finish | fail | refuse──▶ over
 ///    └──────finish (trailers only) | fail | refuse───────────▶
 /// ```
-final class GRPCFrontLeg {
+class GRPCFrontLeg {
     private enum Phase { case asking, answering, over }
 
     private let head: RequestHead
     private let stream: any HTTPFrontStream
     private let startedAt: NIODeadline
-    private let dialect: any GRPCDialect
     private let exchange: Exchange
     private var phase = Phase.asking
     /// Bytes of the request that the back-end's side has not taken yet, as they came on the wire.
     private var untaken = 0
+    private var requestScanner: GRPCFrameScanner
+    private var responseScanner: GRPCFrameScanner
+    /// The back-end's, where it is not the request's.
+    private var answerType: String?
 
-    init(_ request: FrontRequest, _ dialect: any GRPCDialect) {
-        self.dialect = dialect
+    /// - Parameter fields: the request for the back-end.
+    init(_ request: FrontRequest, asking fields: FieldBlock) {
         head = request.head
         stream = request.stream
         startedAt = request.worker.now
-        let fields = GRPCFields.request(
-            head, contentType: dialect.backContentType, isNative: dialect.isNative, isTLS: request.route.isBackTLS)
+        requestScanner = GRPCFrameScanner(maxMessageBytes: request.route.config.maxMessageBytes)
+        responseScanner = GRPCFrameScanner(maxMessageBytes: request.route.config.maxMessageBytes)
         exchange = Exchange(
             request: fields, client: head.connection.client, route: request.route, worker: request.worker)
     }
+
+    /// A native call.
+    convenience init(native request: FrontRequest) {
+        let isTLS = request.route.isBackTLS
+        self.init(request, asking: GRPCFields.nativeRequest(request.head, isTLS: isTLS))
+    }
+
+    // MARK: The dialect
+
+    /// In access records.
+    var frontName: String { "grpc" }
+    /// Whether fields and bytes are the back-end's own.
+    var isNative: Bool { true }
+    /// Whether an answer of header fields alone says `content-length: 0`.
+    var saysEmptyBody: Bool { false }
+    /// The content-type of every answer to the client.
+    var frontContentType: String { answerType ?? GRPCFields.nativeType(head.fields) ?? "application/grpc" }
+    /// Whether what was sent to the client ends within a message.
+    var isInsideFrame: Bool { !responseScanner.isAtBoundary }
+
+    /// Bytes of the request: passed on as the back-end takes them.
+    func passRequest(_ bytes: ByteBuffer, to exchange: Exchange) throws(GRPCFrameError) {
+        try requestScanner.scan(bytes)
+        exchange.frontBody(bytes)
+    }
+
+    /// The client has ended its side.
+    func checkRequestEnd() throws(GRPCFrameError) {
+        guard requestScanner.isAtBoundary else {
+            throw GRPCFrameError(status: GRPCStatus(.internal, "the request ends within a message"))
+        }
+    }
+
+    /// The back-end's answer begins, and does not go through as it is.
+    /// - Returns: whether its `grpc-encoding` holds for the client too.
+    func responseBegan(_ answer: FieldBlock) -> Bool {
+        answerType = GRPCFields.nativeType(answer)
+        return true
+    }
+
+    /// Bytes of the answer: written as the client takes them.
+    func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
+        try responseScanner.scan(bytes)
+        stream.write(bytes)
+    }
+
+    /// Ends an answer that had begun.
+    func endAnswer(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
+        stream.finish(GRPCFields.response(trailers))
+    }
+
+    // MARK: The call
 
     private var route: WorkerRoute { exchange.route }
     private var worker: Worker { exchange.worker }
 
     /// Begins the call.
-    func start() {
+    final func start() {
         exchange.front = self
         stream.handler = self
         let timeout: Duration?
@@ -58,13 +116,13 @@ final class GRPCFrontLeg {
     }
 
     /// The client lives, though it sends no byte of the call.
-    func noteActivity() { exchange.noteActivity() }
+    final func noteActivity() { exchange.noteActivity() }
 
     /// Ends a call that may not go on for the sake of others.
-    func giveUp(_ failure: Failure) { exchange.fail(failure) }
+    final func giveUp(_ failure: Failure) { exchange.fail(failure) }
 
     /// Ends a call that cannot go on because of what one side sent.
-    func refuse(_ status: GRPCStatus, origin: Failure.Origin = .front) {
+    final func refuse(_ status: GRPCStatus, origin: Failure.Origin = .front) {
         guard phase != .over else { return }
         let code = Int(status.code.rawValue)
         let kind: Failure.Kind = status.code == .resourceExhausted ? .messageTooBig : .protocolViolation
@@ -75,7 +133,7 @@ final class GRPCFrontLeg {
 
     private func end(code: Int, message: String, _ failure: Failure?) {
         let trailers = GRPCFields.trailers(code: code, message: message)
-        let wasInsideFrame = phase == .answering && dialect.isInsideFrame
+        let wasInsideFrame = phase == .answering && isInsideFrame
         if wasInsideFrame { stream.reset() } else { end(trailers) }
         note(code: String(code), failure)
         phase = .over
@@ -84,7 +142,7 @@ final class GRPCFrontLeg {
     private func end(_ trailers: FieldBlock) {
         switch phase {
         case .asking: respondTrailersOnly(trailers)
-        case .answering: dialect.end(stream, trailers, worker)
+        case .answering: endAnswer(stream, trailers, worker)
         case .over: break
         }
     }
@@ -93,7 +151,7 @@ final class GRPCFrontLeg {
         var fields = responseHead()
         GRPCFields.copyResponse(GRPCFields.sanitised(trailers), into: &fields)
         // A browser's client waits for no body then (gRPC PROTOCOL-WEB.md).
-        if dialect.saysEmptyBody { fields.append("content-length", "0") }
+        if saysEmptyBody { fields.append("content-length", "0") }
         addCORS(&fields)
         stream.respond(fields, endStream: true)
     }
@@ -102,7 +160,7 @@ final class GRPCFrontLeg {
         var fields = FieldBlock()
         fields.reserveCapacity(fields: 12, bytes: 320)
         fields.append(":status", "200")
-        fields.append("content-type", dialect.frontContentType.utf8)
+        fields.append("content-type", frontContentType.utf8)
         return fields
     }
 
@@ -117,7 +175,7 @@ final class GRPCFrontLeg {
     private func note(code: @autoclosure () -> String, _ failure: Failure?) {
         worker.note(
             AccessRecord(
-                route: route.name, front: dialect.frontName, client: head.connection.client,
+                route: route.name, front: frontName, client: head.connection.client,
                 path: String(decoding: head.path, as: UTF8.self), status: code(),
                 failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
                 back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
@@ -142,10 +200,10 @@ extension GRPCFrontLeg: FrontLeg {
         guard phase == .asking else { return }
         phase = .answering
         let answer = answer ?? FieldBlock()
-        let keepsEncoding = dialect.responseBegan(answer)
-        if dialect.isNative, !head.fields.contains("origin"), GRPCFields.isForFront(answer) {
+        if isNative, !head.fields.contains("origin"), GRPCFields.isForFront(answer) {
             return stream.respond(answer, endStream: false)
         }
+        let keepsEncoding = responseBegan(answer)
         var fields = responseHead()
         GRPCFields.copyResponse(answer, into: &fields, keepsEncoding: keepsEncoding)
         addCORS(&fields)
@@ -155,7 +213,7 @@ extension GRPCFrontLeg: FrontLeg {
     func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard phase == .answering else { return }
         do throws(GRPCFrameError) {
-            stream.write(try dialect.responseBody(bytes))
+            try writeResponse(bytes, to: stream)
         } catch {
             refuse(error.status, origin: .back)
         }
@@ -164,7 +222,7 @@ extension GRPCFrontLeg: FrontLeg {
     func finish(_ trailers: FieldBlock?) {
         guard phase != .over else { return }
         let trailers = trailers ?? FieldBlock()
-        if phase == .answering, dialect.isInsideFrame { stream.reset() } else { end(trailers) }
+        if phase == .answering, isInsideFrame { stream.reset() } else { end(trailers) }
         note(code: trailers.string("grpc-status") ?? "2", nil)
         phase = .over
     }
@@ -189,7 +247,7 @@ extension GRPCFrontLeg: HTTPFrontHandler {
         guard phase != .over else { return stream.consume(bytes.readableBytes) }
         untaken += bytes.readableBytes
         do throws(GRPCFrameError) {
-            exchange.frontBody(try dialect.requestBody(bytes))
+            try passRequest(bytes, to: exchange)
         } catch {
             refuse(error.status)
         }
@@ -198,7 +256,7 @@ extension GRPCFrontLeg: HTTPFrontHandler {
     func requestEnded(_ trailers: FieldBlock?) {
         guard phase != .over else { return }
         do throws(GRPCFrameError) {
-            try dialect.requestEnded()
+            try checkRequestEnd()
             exchange.frontEnded()
         } catch {
             refuse(error.status)
@@ -217,4 +275,10 @@ extension GRPCFrontLeg: HTTPFrontHandler {
 
     /// Calls end by themselves; the drain's bound ends those that do not.
     func drain() {}
+}
+
+extension GRPCFrameScanner {
+    mutating func scan(_ bytes: ByteBuffer) throws(GRPCFrameError) {
+        try bytes.withUnsafeReadableBytes { (bytes) throws(GRPCFrameError) in try scan(bytes) }
+    }
 }

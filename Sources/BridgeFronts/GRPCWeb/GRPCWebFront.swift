@@ -11,7 +11,7 @@ public enum GRPCWebFront: FrontProtocol {
     public static let name = FrontProtocolName.grpcWeb
 
     public static func recognises(_ head: RequestHead) -> Bool {
-        head.fields.withFirst("content-type") { GRPCWebContentType.parse($0) != nil } ?? false
+        head.contentKind == .web
     }
 
     public static func accept(_ request: FrontRequest) {
@@ -22,7 +22,7 @@ public enum GRPCWebFront: FrontProtocol {
             let text = "This route takes application/grpc-web alone (grpcWeb.text is false)."
             return LocalAnswer.send(request.stream, status: 415, extra: corsFields(request), text: text)
         }
-        GRPCFrontLeg(request, WebDialect(request, type)).start()
+        GRPCWebFrontLeg(request, type).start()
     }
 
     static let unsupportedType = "This route takes application/grpc-web and application/grpc-web-text alone."
@@ -58,60 +58,5 @@ public enum GRPCWebFront: FrontProtocol {
         }
         let answer = cors.preflight(request.head, origin: origin, methods: "POST".utf8)
         request.stream.respond(answer, endStream: true)
-    }
-}
-
-/// Bodies in gRPC-Web's frames; trailers are the last of them.
-final class WebDialect: GRPCDialect {
-    var frontName: String { "grpc-web" }
-    var isNative: Bool { false }
-    var saysEmptyBody: Bool { true }
-
-    let backContentType: String
-    let frontContentType: String
-    private let isTextAnswer: Bool
-    private let clientAccepts: FieldValue?
-    private let maxMessageBytes: Int
-    private var requestBodyState: GRPCWebRequestBody
-    private var responseBodyState: GRPCWebResponseBody?
-
-    init(_ request: FrontRequest, _ type: GRPCWebContentType) {
-        let fields = request.head.fields
-        let answer = type.response(accept: fields.first("accept"))
-        backContentType = type.native
-        frontContentType = answer.value
-        isTextAnswer = answer.mode == .text
-        clientAccepts = fields.first("grpc-accept-encoding")
-        maxMessageBytes = request.route.config.maxMessageBytes
-        requestBodyState = GRPCWebRequestBody(text: type.mode == .text, maxMessageBytes: maxMessageBytes)
-    }
-
-    var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
-
-    func requestBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try requestBodyState.transform(bytes)
-    }
-
-    func requestEnded() throws(GRPCFrameError) { try requestBodyState.finish() }
-
-    func responseBegan(_ head: FieldBlock) -> Bool {
-        let body = GRPCWebResponseBody(
-            text: isTextAnswer, encoding: head.first("grpc-encoding"), clientAccepts: clientAccepts,
-            maxMessageBytes: maxMessageBytes)
-        responseBodyState = body
-        return !body.dropsEncodingField
-    }
-
-    func responseBody(_ bytes: ByteBuffer) throws(GRPCFrameError) -> ByteBuffer {
-        try responseBodyState?.transform(bytes) ?? bytes
-    }
-
-    func end(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
-        if let body = responseBodyState {
-            worker.scratch.clear()
-            body.writeTrailers(GRPCFields.response(trailers), into: &worker.scratch)
-            stream.write(worker.scratch)
-        }
-        stream.finish(nil)
     }
 }

@@ -62,8 +62,7 @@ extension GRPCWebSocketSession {
         let route = try route(for: GRPCWebSocketHead.forRoute(opening, block, kind))
         let options = route.config.grpcWeb
         let head = try GRPCWebSocketHead.make(opening, block, kind, forwarding: options.forwardUpgradeHeaders)
-        let dialect = try GRPCWebSocketDialect(head, maxMessageBytes: route.config.maxMessageBytes)
-        let leg = GRPCFrontLeg(FrontRequest(head: head, stream: call, route: route, worker: worker), dialect)
+        let leg = try GRPCWebSocketFrontLeg(FrontRequest(head: head, stream: call, route: route, worker: worker))
         leg.start()
         return leg
     }

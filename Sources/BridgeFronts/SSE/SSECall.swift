@@ -12,7 +12,7 @@ enum SSECall {
 
     static func fields(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
         var fields = FieldBlock()
-        GRPCFields.request(head, contentType: "application/grpc", isNative: false, isTLS: isTLS).forEach {
+        GRPCFields.request(head, contentType: "application/grpc", isTLS: isTLS).forEach {
             name, value in
             guard !dropped.contains(name) else { return }
             fields.append(lowercaseName: name, value: value)

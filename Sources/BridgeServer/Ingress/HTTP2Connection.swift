@@ -141,7 +141,7 @@ final class HTTP2Connection: ChannelInboundHandler {
 }
 
 extension HTTP2Connection: HTTP2SessionDelegate {
-    func http2Request(_ stream: HTTP2Stream, _ fields: FieldBlock, isTooLarge: Bool, endStream: Bool) {
+    func http2Request(_ stream: HTTP2Stream, _ fields: consuming FieldBlock, isTooLarge: Bool, endStream: Bool) {
         requests += 1
         let head = RequestHead(version: .http2, fields: fields, connection: info)
         let front = HTTP2FrontStream(stream, connection: self, head.method)

@@ -74,7 +74,7 @@ extension HTTP2FrontStream: HTTPFrontStream {
 
 extension HTTP2FrontStream: HTTP2StreamDelegate {
     /// Trailers; those that are too large are as good as none.
-    func http2Fields(_ fields: FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
+    func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
         if !isTooLarge { trailers = fields }
     }
 

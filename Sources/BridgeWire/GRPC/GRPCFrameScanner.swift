@@ -37,6 +37,13 @@ public struct GRPCFrameScanner: Sendable {
                 index += count
                 continue
             }
+            if prefixCount == 0, bytes.count - index >= GRPCFrame.prefixLength {
+                try checkFlags(bytes[index])
+                prefix = UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index + 1, as: UInt32.self)))
+                try beginMessage()
+                index += GRPCFrame.prefixLength
+                continue
+            }
             prefix = prefix << 8 | UInt64(bytes[index])
             prefixCount += 1
             index += 1

@@ -45,7 +45,8 @@ public struct GRPCWebContentType: Equatable, Sendable {
 
     /// Whether a `content-type` is native gRPC's: `application/grpc`, with or without a suffix.
     public static func isNative(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        suffix(bytes, after: "application/grpc") != nil
+        FieldBytes.areEqual(bytes, "application/grpc") || FieldBytes.areEqual(bytes, "application/grpc+proto")
+            || suffix(bytes, after: "application/grpc") != nil
     }
 
     /// What stands between `name` and the parameters; `nil` if that is neither empty nor `+` and a token.

@@ -7,31 +7,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { READ_BYTES = 256 << 10 };
+enum { READ_BYTES = 256 << 10, MAX_BODY = 16 << 20 };
 
 // A file of numbers of 64 bits in the machine's order, mapped; compare.py writes `release` and reads the others.
 struct counters {
-    uint64_t calls, echoed, datagrams; // calls answered, bytes echoed over TCP, datagrams echoed
+    uint64_t calls, echoed, datagrams; // calls and HTTP/1.1 requests answered, bytes echoed over TCP, datagrams echoed
     uint64_t held;                     // calls that wait for `release`
     uint64_t release;                  // not 0: held calls are answered
 };
 extern struct counters *counters;
 
-enum kind { GRPC_LISTENER, TCP_LISTENER, DATAGRAMS, GRPC, ECHO };
+enum kind { GRPC_LISTENER, TCP_LISTENER, HTTP_LISTENER, DATAGRAMS, GRPC, ECHO, HTTP };
 
 struct call;
+struct http;
 
 struct endpoint {
     enum kind kind;
     int fd, is_waiting_for_room, has_more; // has_more: the session was stopped because the queue is full
     nghttp2_session *session;
     struct call *calls; // those that are open: nghttp2_session_del tells of none
+    struct http *http;
     uint8_t *queue;
     size_t queue_start, queue_end, queue_room;
 };
 
 __attribute__((noreturn)) void fail(const char *what);
 void queue(struct endpoint *e, const void *bytes, size_t count);
+const uint8_t *body_pattern(void); // MAX_BODY bytes: byte i is i * 7 + 3
+
+// http.c
+struct http *new_http(void);
+int take_http(struct endpoint *e, const char *bytes, size_t count); // 0: the connection is to be closed
 
 // grpc.c
 void start_session(struct endpoint *e);

@@ -7,7 +7,7 @@
 
 #include "backend.h"
 
-enum { MAX_BODY = 16 << 20, WINDOW = 16 << 20, MAX_STREAMS = 1000, QUEUE_BYTES = 256 << 10, BULK_BYTES = 1 << 20 };
+enum { WINDOW = 16 << 20, MAX_STREAMS = 1000, QUEUE_BYTES = 256 << 10, BULK_BYTES = 1 << 20 };
 
 // A call: what of its request has come, then what of its answer has gone.
 struct call {
@@ -19,7 +19,6 @@ struct call {
     struct call *previous_held, *next_held; // of all that are held; else NULL
 };
 
-static uint8_t pattern[MAX_BODY]; // byte i is i * 7 + 3: what a message consists of
 static struct call held = {.previous_held = &held, .next_held = &held};
 
 static void answer_prefix(const struct call *call, uint8_t prefix[5]) {
@@ -57,7 +56,7 @@ static int send_answer(nghttp2_session *s, nghttp2_frame *frame, const uint8_t *
         call->sent++;
         count--;
     }
-    if (count > 0) queue(e, pattern + call->sent - 5, count);
+    if (count > 0) queue(e, body_pattern() + call->sent - 5, count);
     call->sent += count;
     return 0;
 }
@@ -156,8 +155,6 @@ struct endpoint *release_one(void) {
 }
 
 void start_session(struct endpoint *e) {
-    if (pattern[0] == 0)
-        for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (uint8_t)(i * 7 + 3);
     nghttp2_session_callbacks *callbacks;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, began);

@@ -1,12 +1,12 @@
-// rtbridge: the back-end of the benchmarks: gRPC over cleartext HTTP/2, and echoes over TCP and UDP, in one thread.
+// rtbridge: the back-end of the benchmarks: gRPC over cleartext HTTP/2, HTTP/1.1, echoes over TCP and UDP, in one thread.
 // SPDX-License-Identifier: Apache-2.0
 //
 //   backend COUNTERS
 //
-// Prints `grpc PORT`, `tcp PORT` and `udp PORT`, and serves until it is killed. All are on 127.0.0.1; TCP also on 127.0.0.2 to
-// 127.0.0.4, since one address has some 28,000 ports for another. A gRPC call is answered, once its request has ended, with
+// Prints `grpc PORT`, `tcp PORT`, `udp PORT` and `http PORT`, and serves until it is killed. All are on 127.0.0.1; gRPC and TCP also on
+// 127.0.0.2 to 127.0.0.4, since one address has some 28,000 ports for another, and proxies open few connections to an endpoint. A gRPC call is answered, once its request has ended, with
 // one message as long as the request's body, then grpc-status 0. Where the method is called Bulk, the answer has 1 MiB; where
-// it is called Hold, the status waits until `release` is set. COUNTERS is a file: see backend.h.
+// it is called Hold, the status waits until `release` is set. An HTTP/1.1 request is answered with as many bytes. COUNTERS is a file: see backend.h.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +31,13 @@ static int poller;
 void fail(const char *what) {
     perror(what);
     exit(1);
+}
+
+const uint8_t *body_pattern(void) {
+    static uint8_t pattern[MAX_BODY];
+    if (pattern[0] == 0)
+        for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (uint8_t)(i * 7 + 3);
+    return pattern;
 }
 
 // MARK: Output
@@ -85,8 +92,10 @@ static void accept_one(const struct endpoint *listener) {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
     if (fd < 0) return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct endpoint *e = new_endpoint(listener->kind == GRPC_LISTENER ? GRPC : ECHO, fd);
+    enum kind kind = listener->kind == GRPC_LISTENER ? GRPC : listener->kind == HTTP_LISTENER ? HTTP : ECHO;
+    struct endpoint *e = new_endpoint(kind, fd);
     if (e->kind == GRPC) start_session(e);
+    if (e->kind == HTTP && !(e->http = new_http())) fail("calloc");
     add(e);
 }
 
@@ -94,6 +103,7 @@ static void end(struct endpoint *e) {
     close(e->fd);
     if (e->session) end_session(e);
     free(e->queue);
+    free(e->http);
     free(e);
 }
 
@@ -134,6 +144,8 @@ static int handle(struct endpoint *e, uint32_t events) {
         if (n > 0 && e->kind == ECHO) {
             counters->echoed += (uint64_t)n;
             queue(e, input, (size_t)n);
+        } else if (n > 0 && e->kind == HTTP) {
+            if (!take_http(e, (const char *)input, (size_t)n)) return 0;
         } else if (n > 0 && nghttp2_session_mem_recv(e->session, input, (size_t)n) < 0) {
             return 0;
         }
@@ -162,11 +174,12 @@ int main(int argc, char **argv) {
     counters = mmap(NULL, sizeof *counters, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (counters == MAP_FAILED) fail("mmap");
     poller = epoll_create1(EPOLL_CLOEXEC);
-    printf("grpc %d\n", ntohs(serve(GRPC_LISTENER, INADDR_LOOPBACK, 0)));
-    in_port_t echo = serve(TCP_LISTENER, INADDR_LOOPBACK, 0);
-    for (in_addr_t i = 1; i < 4; i++) serve(TCP_LISTENER, INADDR_LOOPBACK + i, echo);
+    in_port_t grpc = serve(GRPC_LISTENER, INADDR_LOOPBACK, 0), echo = serve(TCP_LISTENER, INADDR_LOOPBACK, 0);
+    for (in_addr_t i = 1; i < 4; i++) serve(GRPC_LISTENER, INADDR_LOOPBACK + i, grpc), serve(TCP_LISTENER, INADDR_LOOPBACK + i, echo);
+    printf("grpc %d\n", ntohs(grpc));
     printf("tcp %d\n", ntohs(echo));
     printf("udp %d\n", ntohs(serve(DATAGRAMS, INADDR_LOOPBACK, 0)));
+    printf("http %d\n", ntohs(serve(HTTP_LISTENER, INADDR_LOOPBACK, 0)));
     fflush(stdout);
     for (;;) {
         struct epoll_event events[64];
@@ -174,7 +187,7 @@ int main(int argc, char **argv) {
         if (count < 0 && errno != EINTR) fail("epoll_wait");
         for (int i = 0; i < count; i++) {
             struct endpoint *e = events[i].data.ptr;
-            if (e->kind == GRPC_LISTENER || e->kind == TCP_LISTENER) accept_one(e);
+            if (e->kind == GRPC_LISTENER || e->kind == TCP_LISTENER || e->kind == HTTP_LISTENER) accept_one(e);
             else if (e->kind == DATAGRAMS) echo_datagrams(e);
             else if (!handle(e, events[i].events)) end(e);
         }

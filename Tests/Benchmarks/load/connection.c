@@ -72,7 +72,7 @@ void open_connection(struct connection *c, size_t index) {
             fail("TLS handshake with %s:%d: %s", options.host, options.port,
                  errno == EAGAIN ? "no answer in time" : tls_error());
     }
-    if (options.is_websocket) upgrade(c);
+    if (options.is_websocket && !options.streams) upgrade(c);
 }
 
 void watch(struct connection *c, void *data) {

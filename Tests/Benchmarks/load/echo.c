@@ -87,7 +87,7 @@ static void take_ping(void *context, const uint8_t *bytes, size_t count) {
 
 static void receive(struct session *s) {
     static uint8_t input[READ_BYTES];
-    static const struct frame_events ON = {take_payload, take_ping};
+    static const struct frame_events ON = {take_payload, take_ping, NULL};
     ssize_t n;
     do {
         n = read_some(&s->connection, input, sizeof input);

@@ -29,7 +29,7 @@ static void answer(void *context, const uint8_t *bytes, size_t count) {
 }
 
 static void receive(struct session *s) {
-    static const struct frame_events ON = {refuse, answer};
+    static const struct frame_events ON = {refuse, answer, NULL};
     uint8_t input[4096];
     ssize_t n;
     while ((n = read_some(&s->connection, input, sizeof input)) > 0) read_frames(&s->reader, input, (size_t)n, &ON, s);
@@ -48,6 +48,8 @@ void prepare_idle(void) {
     if (!sessions) fail("no memory for %zu sessions", options.connections);
     for (size_t i = 0; i < options.connections; i++) {
         open_connection(&sessions[i].connection, i);
+        // What a session that compresses takes, it takes from its first message on.
+        if (options.is_deflating) exchange_text(&sessions[i].connection);
         watch(&sessions[i].connection, &sessions[i]);
         if (i % 256 == 0) attend(0);
     }

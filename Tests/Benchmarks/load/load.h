@@ -15,20 +15,21 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail_errno(const char *form
 
 // MARK: Options (options.c)
 
-enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE };
+enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE, CALLS_MODE };
 enum transport { TCP, TLS, UDP };
 
 struct options {
     enum mode mode;
     enum transport transport;
-    int is_websocket, is_controlled;
+    int is_websocket, is_controlled, is_text, is_deflating, is_multiplexed;
     const char *url, *ca_file, *alpn;
     char host[256], path[1024];
     int port;
-    size_t connections, bytes, pipeline, warm_up, sources;
+    size_t connections, streams, bytes, pipeline, warm_up, sources;
     double seconds, rate, timeout;
     size_t read_rate;
 };
+enum { MAX_CALL_BYTES = 64 << 10 }; // of a message in mode calls
 extern struct options options;
 void read_options(int argc, char **argv);
 
@@ -64,16 +65,19 @@ const char *tls_error(void);
 // MARK: WebSocket (websocket.c)
 
 void upgrade(struct connection *c); // blocking
+extern int client_window_bits; // what the server lets a client compress with (RFC 7692 §7.1.2.2); 0: nothing
 size_t make_frame(uint8_t *out, uint8_t opcode, const uint8_t *payload, size_t count); // masked; returns its length
 enum { MAX_FRAME_HEADER = 14, MAX_CONTROL = 125 };
 struct frame_reader {
     uint8_t header[10], control[MAX_CONTROL];
     size_t header_count, control_count;
     uint64_t rest; // of the frame's payload
+    int is_compressed, is_last; // the data frame: of a compressed message (RFC 7692 §6), and its last
 };
 struct frame_events {
     void (*payload)(void *context, const uint8_t *bytes, size_t count);
     void (*ping)(void *context, const uint8_t *bytes, size_t count);
+    void (*ended)(void *context); // a message; NULL: of no interest
 };
 void read_frames(struct frame_reader *r, const uint8_t *bytes, size_t count, const struct frame_events *on, void *context);
 
@@ -86,8 +90,15 @@ void run_datagrams(double seconds);
 void run_handshakes(double seconds); // handshake.c
 void prepare_idle(void);             // idle.c
 void run_idle(double seconds);
+void prepare_tunnels(void); // tunnels.c: the same over HTTP/2
+void run_tunnels(double seconds);
 void prepare_slow(void); // slow.c
 void run_slow(double seconds);
+void prepare_texts(void); // texts.c: different JSON texts, compressed or not
+void run_texts(double seconds);
+void exchange_text(struct connection *c); // one message and its echo; blocking
+void prepare_calls(void); // calls.c: gRPC over WebSocket
+void run_calls(double seconds);
 
 // Message bytes: byte i is i * 7 + 3.
 uint8_t *make_pattern(size_t count);

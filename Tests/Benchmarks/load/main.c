@@ -1,7 +1,8 @@
 // rtbridge: rtbridge-load, a load of sessions, messages and handshakes that compares every byte; see --help.
 // SPDX-License-Identifier: Apache-2.0
 //
-//   cc -std=gnu11 -O2 -o rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lm      (Debian: gcc libc6-dev libssl-dev)
+//   cc -std=gnu11 -O2 -o rtbridge-load Tests/Benchmarks/load/*.c -lssl -lcrypto -lnghttp2 -lz -lm
+//   (Debian: gcc libc6-dev libssl-dev libnghttp2-dev zlib1g-dev)
 
 #include <errno.h>
 #include <signal.h>
@@ -50,7 +51,8 @@ static void raise_file_limit(void) {
     if (getrlimit(RLIMIT_NOFILE, &limit)) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (options.connections + 16 > limit.rlim_max)
+    size_t files = options.streams ? options.connections / options.streams + 1 : options.connections;
+    if (files + 16 > limit.rlim_max)
         fail("--connections %zu: this process may open no more than %llu files (ulimit -Hn), 16 of them for itself",
              options.connections, (unsigned long long)limit.rlim_max);
 }
@@ -68,8 +70,11 @@ int main(int argc, char **argv) {
     resolve();
     if (options.transport == TLS) prepare_tls();
     int is_udp = options.transport == UDP;
-    void (*const prepare[])(void) = {is_udp ? prepare_datagrams : prepare_echo, nothing, prepare_idle, prepare_slow};
-    void (*const run[])(double) = {is_udp ? run_datagrams : run_echo, run_handshakes, run_idle, run_slow};
+    void (*const prepare[])(void) = {is_udp ? prepare_datagrams : options.is_text ? prepare_texts : prepare_echo,
+                                     nothing, options.streams ? prepare_tunnels : prepare_idle, prepare_slow,
+                                     prepare_calls};
+    void (*const run[])(double) = {is_udp ? run_datagrams : options.is_text ? run_texts : run_echo,
+                                   run_handshakes, options.streams ? run_tunnels : run_idle, run_slow, run_calls};
     prepare[options.mode]();
     if (!options.is_controlled) return run[options.mode](options.seconds), 0;
     printf("ready\n");

@@ -24,6 +24,9 @@ static const char HELP[] =
     "  echo        each connection sends binary messages and waits for them to come back (the default)\n"
     "  handshake   full TLS 1.3 handshakes, one after the other on every connection; tls:// or wss://\n"
     "  idle        opens all sessions, holds them, and answers pings; ws:// or wss://\n"
+    "  calls       gRPC calls over WebSocket, each with a message of --bytes, to a method that sends it back; ws:// or wss://\n"
+    "              with the method's path. Each opens a WebSocket; --multiplex: they share one on each connection, --pipeline\n"
+    "              at a time\n"
     "  slow        sends as much as it can, and reads no more than --read-rate; ws://, wss://, tcp:// or tls://\n"
     "\n"
     "options:\n"
@@ -40,6 +43,12 @@ static const char HELP[] =
     "                         default one for each 25,000 connections (handshakes: 4)\n"
     "  -t, --timeout S        how long an answer may take; 0.01 to 3600, default 10. Over UDP a message that has not come\n"
     "                         back by then counts as lost; everywhere else it ends the program\n"
+    "      --text             echo: different texts in JSON, cut to --bytes, instead of one pattern; ping-pong over ws or wss\n"
+    "      --deflate          the same, compressed: permessage-deflate (RFC 7692) is offered and must be taken. idle: each\n"
+    "                         session has one such message echoed first\n"
+    "      --streams N        idle: the sessions are opened over HTTP/2 (RFC 8441), N on a connection; 1 to 10000\n"
+    "      --multiplex        calls: many on one WebSocket (grpc-websockets-multiplex); idle with --streams: each session\n"
+    "                         has one call, whose answer has begun and does not end\n"
     "      --read-rate N      slow: bytes a second that each connection reads; 0 to 1000000000, default 0\n"
     "      --ca FILE          PEM; the certificate is checked against it. Default: any certificate will do\n"
     "      --alpn NAME        offered in TLS handshakes, at most 255 bytes. Handshake mode with h2 also awaits the\n"
@@ -115,6 +124,28 @@ static void read_url(const char *url) {
     if (path) snprintf(options.path, sizeof options.path, "%s", path);
 }
 
+static void check_texts(void) {
+    int is_idle = options.mode == IDLE_MODE;
+    if (options.is_deflating && !is_idle) options.is_text = 1;
+    if (!options.is_text && !options.is_deflating) return;
+    if (!options.is_websocket || (options.mode != ECHO_MODE && !is_idle))
+        mistake("--text and --deflate are for echo and idle over ws:// and wss://");
+    if (options.is_text && (is_idle || options.rate > 0 || options.pipeline > 1))
+        mistake("--text and --deflate in mode echo are ping-pong: no --rate, no --pipeline");
+}
+
+static void check_calls(void) {
+    int is_calls = options.mode == CALLS_MODE;
+    int is_tunnels = options.mode == IDLE_MODE && options.streams;
+    if (options.streams && (!is_tunnels || options.is_deflating)) mistake("--streams is for --mode idle, without --deflate");
+    if (is_tunnels && options.transport == TLS) options.alpn = "h2";
+    if (options.is_multiplexed && !is_calls && !is_tunnels) mistake("--multiplex is for --mode calls, or idle with --streams");
+    if (!is_calls) return;
+    if (!options.is_websocket) mistake("--mode calls needs ws:// or wss://");
+    if (options.bytes > MAX_CALL_BYTES) mistake("--mode calls: a message has at most %d bytes", MAX_CALL_BYTES);
+    if (options.pipeline > 1 && !options.is_multiplexed) mistake("--pipeline of calls needs --multiplex");
+}
+
 static void check_together(void) {
     int is_tls = options.transport == TLS;
     if (options.mode == HANDSHAKE_MODE && !is_tls) mistake("--mode handshake needs tls:// or wss://");
@@ -128,15 +159,17 @@ static void check_together(void) {
         mistake("--alpn h2: WebSocket sessions are opened over HTTP/1.1");
     if (options.transport == UDP && (options.bytes < 4 || options.bytes > 65507))
         mistake("--bytes: %zu is outside 4…65507, which a datagram can hold", options.bytes);
+    check_texts();
+    check_calls();
 }
 
-enum { READ_RATE = 256, CA, ALPN, CONTROL, MODE };
+enum { READ_RATE = 256, CA, ALPN, CONTROL, MODE, TEXT, DEFLATE, MULTIPLEX, STREAMS };
 
 static enum mode mode_named(const char *name) {
-    static const char *const NAMES[] = {"echo", "handshake", "idle", "slow"};
-    for (int i = 0; i < 4; i++)
+    static const char *const NAMES[] = {"echo", "handshake", "idle", "slow", "calls"};
+    for (int i = 0; i < 5; i++)
         if (!strcmp(name, NAMES[i])) return (enum mode)i;
-    mistake("--mode: \"%s\" is none of echo, handshake, idle, slow", name);
+    mistake("--mode: \"%s\" is none of echo, handshake, idle, slow, calls", name);
 }
 
 void read_options(int argc, char **argv) {
@@ -144,6 +177,7 @@ void read_options(int argc, char **argv) {
         {"mode", 1, 0, MODE}, {"connections", 1, 0, 'c'}, {"bytes", 1, 0, 'b'}, {"pipeline", 1, 0, 'p'}, {"rate", 1, 0, 'r'},
         {"seconds", 1, 0, 'd'}, {"warm-up", 1, 0, 'w'}, {"sources", 1, 0, 's'}, {"timeout", 1, 0, 't'},
         {"read-rate", 1, 0, READ_RATE}, {"ca", 1, 0, CA}, {"alpn", 1, 0, ALPN}, {"control", 0, 0, CONTROL},
+        {"text", 0, 0, TEXT}, {"deflate", 0, 0, DEFLATE}, {"multiplex", 0, 0, MULTIPLEX}, {"streams", 1, 0, STREAMS},
         {"help", 0, 0, 'h'}, {0}};
     int option;
     opterr = 0;
@@ -164,6 +198,10 @@ void read_options(int argc, char **argv) {
             options.alpn = optarg;
             if (!*optarg || strlen(optarg) > 255) mistake("--alpn: a name has 1 to 255 bytes");
             break;
+        case TEXT: options.is_text = 1; break;
+        case DEFLATE: options.is_deflating = 1; break;
+        case MULTIPLEX: options.is_multiplexed = 1; break;
+        case STREAMS: options.streams = count("--streams", optarg, 1, 10000); break;
         case CONTROL: options.is_controlled = 1; break;
         case 'h': fputs(HELP, stdout); exit(0);
         case ':': mistake("%s needs a value", argv[optind - 1]);

@@ -49,7 +49,7 @@ static void pull(struct session *s) {
         ssize_t n = read_some(&s->connection, input, s->allowance < READ_BYTES ? (size_t)s->allowance : READ_BYTES);
         if (n == CLOSED) fail("the peer closed a slow connection");
         if (n == 0) return;
-        static const struct frame_events ON = {compare, ignore};
+        static const struct frame_events ON = {compare, ignore, NULL};
         if (options.is_websocket) read_frames(&s->reader, input, (size_t)n, &ON, s);
         else compare(s, input, (size_t)n);
         taken += (unsigned long long)n;

@@ -12,23 +12,27 @@ class Allocations:
 
     def __init__(self, bench, seconds):
         self.bench, self.seconds = bench, seconds
-        self._proxy = self._counters = None
+        self._proxy = self._counters = self._has_udp = None
 
     def count(self, job):
         """Two runs, one longer: what opening the connections takes is in both, and falls out. Calls and bytes for each."""
-        if self._proxy is None:
-            self._start()
-        load = make_load(job, self._proxy, self.bench)
+        load = make_load(job, self._counted(job.door == "udp"), self.bench)
         short, long = self._run(load, self.seconds), self._run(load, 4 * self.seconds)
         completed = long[0] - short[0]
         return {"allocations": (long[1] - short[1]) / completed, "bytes": (long[2] - short[2]) / completed}
 
-    def _start(self):
+    def _counted(self, has_udp):
+        if self._proxy is None or self._has_udp != has_udp:
+            self._start(has_udp)
+        return self._proxy
+
+    def _start(self, has_udp):
+        self._has_udp = has_udp
         path = Path(self.bench.directory) / "allocations.count"
         environment = {"LD_PRELOAD": str(Path(self.bench.directory) / "allocations.so"), "RTBRIDGE_ALLOCATIONS": str(path)}
         binary = self.bench.builds[self.bench.subject]
         self._proxy = self.bench.add("counted", Bridge(
-            self.bench.setting(), binary, "counted", Shape(environment=environment)))
+            self.bench.setting(), binary, "counted", Shape(environment=environment, has_udp=has_udp)))
         self._counters = Counters(path, "allocations", "bytes")
 
     def _run(self, load, seconds):

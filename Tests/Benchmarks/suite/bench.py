@@ -4,7 +4,7 @@ import resource
 import sys
 
 from suite import machine
-from suite.proxies import PEERS, Bridge, Floor
+from suite.proxies import PEERS, Bridge, Floor, Shape
 from suite.proxies.proxy import Setting
 from suite.servers import Backend, Certificates, build_helpers
 
@@ -45,11 +45,13 @@ class Bench:
             return False
         return True
 
-    def proxy(self, name):
-        if name not in self._proxies:
-            build = self.builds.get(name)
-            self.add(name, Bridge(self.setting(), build, name) if build else PEERS[name](self.setting()))
-        return self._proxies[name]
+    def proxy(self, name, door=None):
+        """A bridge that listens for datagrams is one of its own, so that builds which cannot do all other jobs."""
+        build, has_udp = self.builds.get(name), door == "udp"
+        key = f"{name}-udp" if build and has_udp else name
+        if key not in self._proxies:
+            self.add(key, Bridge(self.setting(), build, key, Shape(has_udp=has_udp)) if build else PEERS[name](self.setting()))
+        return self._proxies[key]
 
     def add(self, name, proxy):
         self._stack.callback(proxy.stop)

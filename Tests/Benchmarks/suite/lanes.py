@@ -23,13 +23,13 @@ class _Fresh:
 
 def lanes(job, bench):
     """The lanes of a job; those whose program is not here are left out."""
-    return {"peers": _peers, "tcp": _tcp, "workers": _workers, "routes": _routes, "quiet": _quiet}[job.against](job, bench)
+    return {"peers": _peers, "tcp": _tcp, "plain": _plain, "web": _web, "workers": _workers, "routes": _routes, "quiet": _quiet}[job.against](job, bench)
 
 
 def _peers(job, bench):
-    if job.kind in ("idle", "streams", "rest"):
+    if job.kind in ("idle", "tunnels", "streams", "rest"):
         return [Lane(one.name, make_load(job, one, bench)) for one in _fresh(job, bench)]
-    return [Lane(name, make_load(job, bench.proxy(name), bench))
+    return [Lane(name, make_load(job, bench.proxy(name, job.door), bench))
             for name in [*bench.builds, *job.peers] if bench.has(name)]
 
 
@@ -49,6 +49,20 @@ def _tcp(job, bench):
     subject = bench.proxy(bench.subject)
     return [Lane(bench.subject, make_load(job, subject, bench)),
             Lane("ws → tcp", make_load(replace(job, path="/tcp"), subject, bench))]
+
+
+def _plain(job, bench):
+    subject = bench.proxy(bench.subject)
+    return [Lane(bench.subject, make_load(job, subject, bench)),
+            Lane("uncompressed", make_load(replace(job, path="/tcp"), subject, bench))]
+
+
+def _web(job, bench):
+    """The same calls as gRPC-Web: over HTTP/2 where they share connections, else over HTTP/1.1."""
+    subject, is_http1 = bench.proxy(bench.subject), job.streams == 1
+    other = replace(job, name=f"{job.name}-web", kind="web", door="clear", is_http1=is_http1)
+    return [Lane(bench.subject, make_load(job, subject, bench)),
+            Lane("grpc-web h1" if is_http1 else "grpc-web h2", make_load(other, subject, bench))]
 
 
 def _workers(job, bench):

@@ -33,9 +33,10 @@ class Usage(NamedTuple):
 
     cpu: int
     waiting: int  # runnable, and not run: somebody else had the core
+    stolen: int  # by the hypervisor, of the cores that it may run on
 
     def __sub__(self, other):
-        return Usage(self.cpu - other.cpu, self.waiting - other.waiting)
+        return Usage(*(ours - theirs for ours, theirs in zip(self, other)))
 
 
 def _threads(pid):
@@ -68,7 +69,14 @@ def usage(pid):
                 continue
             cpu += int(used)
             waiting += int(waited)
-    return Usage(cpu, waiting)
+    return Usage(cpu, waiting, _stolen(os.sched_getaffinity(pid)))
+
+
+def _stolen(cores):
+    """proc(5), /proc/stat: the eighth figure of a core is the time that the hypervisor had it, in ticks."""
+    names = {f"cpu{core}" for core in cores}
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu"))
+    return sum(int(line[8]) for line in lines if line[0] in names) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid):

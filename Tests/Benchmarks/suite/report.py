@@ -2,22 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 from statistics import median
 
-# A core that is busy for this much of the time is what holds up the rest.
-_FULL = 0.93
-# Runnable and not run for this much of its CPU time, and its core not full: somebody else had it.
-_DISTURBED = 0.1
+from suite.measured import FULL
+from suite.spread import quartiles
 
 
-def summarise(job, rounds, memories, allocations, can_scale):
-    """`rounds`: for each lane, the subject first, what its rounds measured; `memories`: resident MiB after them."""
-    subject, *others = rounds
-    proxies = {name: _proxy(measured, memories.get(name)) for name, measured in rounds.items()}
+def summarise(rounds, allocations, can_scale):
+    """What the rounds of a job (rounds.py) came to."""
+    job, subject = rounds.job, rounds.subject
+    proxies = {name: _proxy(measured, rounds.memories.get(name)) for name, measured in rounds.measured.items()}
     proxies[subject]["allocations"] = allocations
-    ratios = {name: _ratio(job.bars.get(name), rounds[subject], rounds[name]) for name in others}
-    note = _scaling(job, proxies, ratios, can_scale) if job.rate_bar else _rest(rounds) if job.group == "scale" else None
+    ratios = {name: _ratio(job.bars.get(name), ratios) for name, ratios in rounds.ratios.items()}
+    note = None
+    if job.rate_bar:
+        note = _scaling(job, proxies, ratios, can_scale)
+    elif job.group == "scale":
+        note = _rest(rounds.measured)
     value = proxies[subject]["value"]
     return {"name": job.name, "title": job.title, "against": job.against, "unit": job.unit, "subject": subject, "limit": job.limit,
-            "isLimitMet": None if job.limit is None else value <= job.limit, "proxies": proxies, "ratios": ratios, "note": note}
+            "isLimitMet": None if job.limit is None else value <= job.limit, "rounds": rounds.count,
+            "discarded": rounds.discarded, "proxies": proxies, "ratios": ratios, "note": note}
 
 
 def _proxy(measured, memory):
@@ -27,11 +30,10 @@ def _proxy(measured, memory):
         "value": median(one.value for one in measured),
         "perSecond": median(one.completed / one.seconds for one in measured) if shares else None,
         "latencyMicroseconds": latencies, "coreShares": shares, "bottleneck": _bottleneck(shares), "residentMiB": memory,
-        "isDisturbed": bool(shares) and shares["proxy"] < _FULL and median(
-            one.usage.waiting / max(one.usage.cpu, 1) for one in measured) > _DISTURBED,
-        "rounds": [{
+        "isDisturbed": 2 * sum(one.is_disturbed for one in measured) > len(measured),
+        "measurements": [{
             "value": one.value, "completed": one.completed, "seconds": one.seconds, "latencyMicroseconds": one.latencies,
-            "waitingShare": one.usage.waiting / max(one.usage.cpu, 1), "coreShares": one.shares, **one.extra,
+            "waitingShare": one.waiting_share, "stolenShare": one.stolen_share, "coreShares": one.shares, **one.extra,
         } for one in measured],
     }
 
@@ -40,16 +42,16 @@ def _bottleneck(shares):
     """Load and back-end share a core. Where neither core is full, round trips are what takes the time."""
     if not shares:
         return None
-    if shares["proxy"] >= _FULL:
+    if shares["proxy"] >= FULL:
         return "proxy"
-    return "load" if shares["load"] + shares["backend"] >= _FULL else "none"
+    return "load" if shares["load"] + shares["backend"] >= FULL else "none"
 
 
-def _ratio(bar, ours, theirs):
+def _ratio(bar, ratios):
     """Round by round, so that what slows both down for a while does not count; the median of these."""
-    ratios = sorted(our.value / their.value for our, their in zip(ours, theirs))
-    return {"median": median(ratios), "low": ratios[0], "high": ratios[-1], "bar": bar,
-            "isMet": None if bar is None else median(ratios) <= bar}
+    low, middle, high = quartiles(ratios)
+    return {"median": middle, "lowerQuartile": low, "upperQuartile": high, "low": min(ratios), "high": max(ratios),
+            "rounds": ratios, "bar": bar, "isMet": None if bar is None else middle <= bar}
 
 
 def _scaling(job, proxies, ratios, can_scale):
@@ -79,7 +81,7 @@ def _rest(rounds):
     return "\n  ".join(parts) or None
 
 
-_COLUMNS = (("job", 41), ("proxy", 12), ("figure", 9), ("ratio", 6), ("(low–high)", 12), ("bar", 8), ("/s", 9),
+_COLUMNS = (("job", 44), ("proxy", 12), ("figure", 9), ("ratio", 6), ("quartiles", 10), ("n", 3), ("bar", 8), ("/s", 9),
             ("cores %", 12), ("p50", 7), ("p99", 7), ("p99.9", 7), ("MiB", 6), ("allocs", 6))
 
 
@@ -106,8 +108,8 @@ def _cells(result, name, proxy):
     return (
         f"{result['title']}, {result['unit']}" if is_subject else "", name,
         _short(proxy["value"]) + ("~" if proxy["isDisturbed"] else ""),
-        "" if ratio is None else f"{ratio['median']:.2f}", "" if ratio is None else f"{ratio['low']:.2f}–{ratio['high']:.2f}",
-        bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
+        "" if ratio is None else f"{ratio['median']:.2f}", "" if ratio is None else f"{ratio['lowerQuartile']:.2f}–{ratio['upperQuartile']:.2f}",
+        "" if ratio is None else str(len(ratio["rounds"])), bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
         "+".join(f"{100 * share:.0f}" for share in shares.values()),
         *(_short(times[name]) if name in times else "" for name in ("p50", "p99", "p999")),
         "" if proxy["residentMiB"] is None else f"{proxy['residentMiB']:.1f}",
@@ -129,12 +131,14 @@ def _line(cells):
 
 
 LEGEND = """
-figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names;
-~ after it: something else ran on the proxy's core, so do not believe it.
-ratio: the bridge's figure divided by this proxy's, round by round; the median of the rounds, and the least and the most.
+figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names: the
+median of all its measurements; ~ after it: something else ran on the proxy's core, so do not believe it.
+ratio: the bridge's figure divided by this proxy's. Each of n rounds measures the bridge before and after the other proxy and
+divides the mean of the two; shown is the median of the n ratios, and the quartiles, between which half of them lie.
 bar: what the ratio, or in the bridge's row the figure, must not exceed. cores %: how busy the proxy had its core, and the load
 and the back-end theirs; * after a rate: load and back-end were the bottleneck, so the rate says nothing of the proxy.
-p50…: µs, as the load saw them. MiB: resident memory after the job. allocs: allocations for each, in a run of its own."""
+p50…: µs, as the load saw them. MiB: resident memory after the job's first round. allocs: allocations for each, in a run of
+its own."""
 
 
 def verdict(results):

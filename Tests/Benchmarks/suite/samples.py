@@ -22,13 +22,17 @@ class Call:
     def __init__(self, job, port, bench, method=None):
         method = method or ("Bulk" if job.answer_bytes else "Echo")
         self.job, self.bench = job, bench
-        self.url = f"{'https' if job.door == 'tls' else 'http'}://127.0.0.1:{port}/bench.Bench/{method}"
+        path = f"http/{method}" if job.kind == "http" else f"bench.Bench/{method}"
+        self.url = f"{'https' if job.door == 'tls' else 'http'}://127.0.0.1:{port}/{path}"
         self.fields = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
         if job.kind == "native":
             self.fields = {"content-type": "application/grpc+proto", "te": "trailers"}
+        if job.kind == "http":
+            self.fields = {"content-type": "application/octet-stream"}
         # The message is the job's size, as a protobuf of one field would be, whatever its bytes: nobody looks into it.
-        self.message = frame(pattern(job.bytes))
-        self.answer = frame(pattern(job.answer_bytes or job.bytes))
+        shape = bytes if job.kind == "http" else frame
+        self.message = shape(pattern(job.bytes))
+        self.answer = shape(pattern(job.answer_bytes or job.bytes))
         self.body_file = Path(bench.directory) / f"{job.name}.bin"
         self.body_file.write_bytes(self.message)
 
@@ -44,7 +48,9 @@ class Call:
         assert re.match(r"HTTP/\S+ 200", head), head
         assert answer[:len(self.answer)] == self.answer, f"another answer: {answer[:64]!r}… of {len(answer)} bytes"
         rest = answer[len(self.answer):]
-        if self.job.kind == "native":
+        if self.job.kind == "http":
+            assert rest == b"", f"{len(rest)} bytes too many"
+        elif self.job.kind == "native":
             assert rest == b"" and re.search(r"(?mi)^grpc-status: 0\r?$", head), f"{rest[:64]!r}\n{head}"
         else:
             # gRPC PROTOCOL-WEB.md: the last frame holds the trailers, a line each.

@@ -76,7 +76,7 @@ def build_helpers(directory):
     """Compiles the programs in C into `directory`."""
     programs = {
         "backend": (sorted((HERE / "backend").glob("*.c")), ["-lnghttp2"]),
-        "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lm"]),
+        "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lnghttp2", "-lz", "-lm"]),
         "floor": ([HERE / "floor.c"], ["-lcrypto"]),
         "allocations.so": ([HERE / "allocations.c"], ["-shared", "-fPIC"]),
     }
@@ -107,9 +107,9 @@ class Backend(Server):
     def __init__(self, core, directory):
         counters = Path(directory) / "counters"
         super().__init__("backend", [Path(directory) / "backend", counters], core, directory)
-        self.wait_for("ports", lambda: len(self.lines()) == 3)
+        self.wait_for("ports", lambda: len(self.lines()) == 4)
         ports = dict(line.split() for line in self.lines())
-        self.grpc, self.tcp, self.udp = (int(ports[name]) for name in ("grpc", "tcp", "udp"))
+        self.grpc, self.tcp, self.udp, self.http = (int(ports[name]) for name in ("grpc", "tcp", "udp", "http"))
         # As in backend.h.
         self.counters = Counters(counters, "calls", "echoed", "datagrams", "held", "release")
 

@@ -20,13 +20,16 @@ final class Bench {
         var channel: EmbeddedChannel?
     }
 
-    init(_ protocols: [FrontProtocolName], _ kind: BackendProtocol) throws {
+    init(
+        _ protocols: [FrontProtocolName], _ kind: BackendProtocol, compression: WebSocketOptions.Compression = .off
+    ) throws {
         let worker = Worker(eventLoop: loop, index: 0, logger: .init(label: "instructions"), accessLog: nil)
         let backend = Backend(name: "back", protocol: kind, endpoints: [.host("192.0.2.1", port: 7)])
         var match = Match(protocols: protocols)
         match.pathPrefix = "/"
         var route = Route(name: "route", match: match, backend: backend)
         route.websocket.pingInterval = nil
+        route.websocket.compression = compression
         let connector = try Self.connector(backend, worker, Self.opener(loop, opened))
         ingress = Ingress(
             worker: worker,
@@ -53,7 +56,7 @@ final class Bench {
         case .websocket:
             return WebSocketConnector(backend: backend, worker: worker, lingerTime: .seconds(5), openChannel: open)
         case .http:
-            throw NotAsExpected(description: "there is no back leg for \(backend.protocol.rawValue)")
+            return HTTPConnector(backend: backend, worker: worker, openChannel: open)
         }
     }
 

@@ -4,7 +4,8 @@
 @main
 enum Instructions {
     static let scenarios =
-        CodecScenarios.all + SessionScenarios.all + GRPCScenarios.all + WebSocketScenarios.all + TLSScenarios.all
+        CodecScenarios.all + SessionScenarios.all + GRPCScenarios.all + HTTPScenarios.all + WebSocketScenarios.all
+        + DeflateScenarios.all + TLSScenarios.all
 
     /// Without an argument: the scenarios' names and iterations. With one: runs the scenario of this name.
     static func main() throws {

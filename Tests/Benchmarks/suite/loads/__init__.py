@@ -1,10 +1,11 @@
 # rtbridge: the loads; a class for each kind of job.
 # SPDX-License-Identifier: Apache-2.0
 from suite.loads.calls import Calls
-from suite.loads.memory import IdleSessions, OpenStreams, Rest
-from suite.loads.sessions import BesideSlow, Echoes, Handshakes
+from suite.loads.memory import IdleSessions, OpenStreams, Rest, Tunnels
+from suite.loads.sessions import BesideSlow, Echoes, Handshakes, Texts, WebSocketCalls
 
-_LOADS = {"web": Calls, "native": Calls, "echo": Echoes, "handshake": Handshakes, "slow": BesideSlow, "idle": IdleSessions,
+_LOADS = {"web": Calls, "native": Calls, "http": Calls, "calls": WebSocketCalls, "echo": Echoes, "texts": Texts,
+          "handshake": Handshakes, "slow": BesideSlow, "idle": IdleSessions, "tunnels": Tunnels,
           "streams": OpenStreams, "rest": Rest}
 
 

@@ -93,10 +93,11 @@ class IdleSessions(Slope):
 
     def open(self, proxy, count, stack):
         scheme = "wss" if self.job.door == "wss" else "ws"
-        url = f"{scheme}://localhost:{proxy.ports[self.job.door]}/tcp"
+        url = f"{scheme}://localhost:{proxy.ports[self.job.door]}{self.job.path}"
+        deflate = ("--deflate", "-b", self.job.bytes) if self.job.path == "/deflate" else ()
         sources = 1 + self.many // 20000
         self.loads = [*getattr(self, "loads", []), stack.enter_context(
-            OwnLoad(self.bench, url, "--mode", "idle", "-c", count, "--sources", sources))]
+            OwnLoad(self.bench, url, "--mode", "idle", "-c", count, "--sources", sources, *deflate))]
 
     def rest(self, seconds):
         seconds = self.PING_SECONDS if self.job.group == "scale" else 0.2
@@ -105,6 +106,19 @@ class IdleSessions(Slope):
         results = [load.result() for load in self.loads]
         self.loads = []
         return {"restSeconds": seconds, "pings": sum(result["pings"] for result in results)}
+
+
+class Tunnels(IdleSessions):
+    """The same over HTTP/2, which takes no file for each."""
+
+    def numbers(self):
+        return self.job.sessions
+
+    def open(self, proxy, count, stack):
+        call = ("--multiplex",) if self.job.path.endswith("/Hold") else ()
+        url = f"ws://127.0.0.1:{proxy.ports[self.job.door]}{self.job.path}"
+        self.loads = [*getattr(self, "loads", []), stack.enter_context(OwnLoad(
+            self.bench, url, "--mode", "idle", "-c", count, "--streams", self.job.streams, "-b", self.job.bytes, *call))]
 
 
 class OpenStreams(Slope):

@@ -39,13 +39,45 @@ class _Sessions:
 class Echoes(_Sessions):
     """Ping-pong over WebSocket, or over TCP for relays that know no WebSocket."""
 
+    _WARM_UP_BYTES = 32 << 20
+
     def url(self):
         door = self.job.door_of(self.proxy)
         port = self.proxy.ports[door]
+        if door == "udp":
+            return f"udp://127.0.0.1:{port}"
         return f"tcp://127.0.0.1:{port}" if door == "raw" else f"ws://127.0.0.1:{port}{self.job.path}"
 
     def options(self):
-        return "-c", self.job.connections, "-b", self.job.bytes
+        return "-c", self.job.connections, "-b", self.job.bytes, "-w", self._warm_up()
+
+    def _warm_up(self):
+        """Round trips of each connection: some MiB in all are enough for TCP to have found its windows."""
+        return min(50, max(4, self._WARM_UP_BYTES // self.job.bytes // self.job.connections))
+
+
+class Texts(Echoes):
+    """The same with texts, compressed where the path is that of the route that does."""
+
+    def options(self):
+        return *super().options(), "--deflate" if self.job.path == "/deflate" else "--text"
+
+
+class WebSocketCalls(_Sessions):
+    """gRPC calls over WebSocket."""
+
+    def url(self):
+        return f"ws://127.0.0.1:{self.proxy.ports[self.job.door]}/bench.Bench/Echo"
+
+    def options(self):
+        shared = ("--multiplex", "-p", self.job.streams) if self.job.streams > 1 else ("--sources", 4)
+        return "--mode", "calls", "-c", self.job.connections, "-b", self.job.bytes, "-w", 5, *shared
+
+    def bytes_behind(self):
+        return 1
+
+    def seen_by_the_backend(self):
+        return self.bench.backend.counters["calls"]
 
 
 class Handshakes(_Sessions):

@@ -17,14 +17,15 @@ class Envoy(Proxy):
 
     name = "envoy"
     command = "envoy"
-    doors = ("clear", "tls")
+    doors = ("clear", "http1", "tls")
 
     def start(self):
         self.ports = {"clear": free_port(), "tls": free_port()}
         config = self.write("config.json", json.dumps({"static_resources": {
             "listeners": [self._listener("clear"), self._listener("tls", transport_socket=self._tls())],
-            "clusters": [self._cluster()],
+            "clusters": [self._grpc(), self._cluster("web", self.setting.backend.http)],
         }}))
+        self.ports["http1"] = self.ports["clear"]
         return self.run(self.path(), "-c", config, "--concurrency", 1, "--disable-hot-restart", "--log-level", "error")
 
     def _listener(self, door, **more):
@@ -38,7 +39,8 @@ class Envoy(Proxy):
             http_filters=[{"name": name, "typed_config": config} for name, config in filters],
             route_config={"virtual_hosts": [{
                 "name": "all", "domains": ["*"],
-                "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "grpc", "timeout": "0s"}}]}]})
+                "routes": [{"match": {"prefix": prefix}, "route": {"cluster": cluster, "timeout": "0s"}}
+                           for prefix, cluster in (("/http/", "web"), ("/", "grpc"))]}]})
         chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}], **more}
         return {"name": door, "address": address, "filter_chains": [chain]}
 
@@ -51,15 +53,19 @@ class Envoy(Proxy):
                 "tls_certificates": [{"certificate_chain": {"filename": certificates.certificate},
                                       "private_key": {"filename": certificates.key}}]})}
 
-    def _cluster(self):
-        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.setting.backend.grpc}}
+    def _grpc(self):
         options = _typed("upstreams.http.v3.HttpProtocolOptions", explicit_http_config={
             # As many as the back-end takes: before Envoy has read its SETTINGS it would send more, and they are refused.
             "http2_protocol_options": {"max_concurrent_streams": 1000}})
+        return self._cluster("grpc", self.setting.backend.grpc, typed_extension_protocol_options={
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options})
+
+    @staticmethod
+    def _cluster(name, port, **more):
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
         return {
-            "name": "grpc", "type": "STATIC",
+            "name": name, "type": "STATIC",
             "circuit_breakers": {"thresholds": [{name: 100000 for name in (
                 "max_connections", "max_pending_requests", "max_requests")}]},
-            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
-            "load_assignment": {"cluster_name": "grpc",
-                                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}}
+            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]},
+            **more}

@@ -7,11 +7,11 @@ from suite.servers import free_port
 
 
 class HAProxy(Proxy):
-    """One thread; gRPC as HTTP/2 on both sides, and a raw TCP relay."""
+    """One thread; gRPC as HTTP/2 on both sides, HTTP/1.1 behind either version, and a raw TCP relay."""
 
     name = "haproxy"
     command = "haproxy"
-    doors = ("clear", "tls", "raw")
+    doors = ("clear", "http1", "tls", "raw")
 
     def start(self):
         self.ports = {door: free_port() for door in self.doors}
@@ -31,12 +31,18 @@ defaults
 frontend http
     mode http
     bind 127.0.0.1:{self.ports["clear"]} proto h2
+    bind 127.0.0.1:{self.ports["http1"]}
     bind 127.0.0.1:{self.ports["tls"]} ssl crt {pem} alpn h2 ssl-min-ver TLSv1.3
+    use_backend web if {{ path_beg /http/ }}
     default_backend grpc
 backend grpc
     mode http
     http-reuse always
     server one 127.0.0.1:{backend.grpc} proto h2
+backend web
+    mode http
+    http-reuse always
+    server one 127.0.0.1:{backend.http}
 listen tcp
     mode tcp
     bind 127.0.0.1:{self.ports["raw"]}

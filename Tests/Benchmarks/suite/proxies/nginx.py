@@ -10,11 +10,11 @@ _STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 
 class Nginx(Proxy):
-    """gRPC by grpc_pass with connections that are kept, and a raw TCP relay by its stream module."""
+    """gRPC by grpc_pass and HTTP by proxy_pass, with connections that are kept, and relays of TCP and UDP by its stream module."""
 
     name = "nginx"
     command = "nginx"
-    doors = ("clear", "tls", "raw")
+    doors = ("clear", "http1", "tls", "raw", "udp")
     connections = 8192
 
     def start(self):
@@ -43,13 +43,26 @@ http {{
         keepalive 512;
         keepalive_requests 1000000000;
     }}
+    upstream web {{
+        server 127.0.0.1:{backend.http};
+        keepalive 512;
+        keepalive_requests 1000000000;
+    }}
     server {{
+        listen 127.0.0.1:{self.ports["http1"]};
         listen 127.0.0.1:{self.ports["clear"]} http2;
         listen 127.0.0.1:{self.ports["tls"]} ssl http2;
         ssl_certificate {certificates.certificate};
         ssl_certificate_key {certificates.key};
         ssl_protocols TLSv1.3;
         location / {{ grpc_pass grpc://grpc; grpc_buffer_size 64k; }}
+        location /http/ {{
+            proxy_pass http://web;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffer_size 32k;
+            proxy_buffers 8 32k;
+        }}
     }}
     {self.more()}
 }}
@@ -58,6 +71,10 @@ stream {{
         listen 127.0.0.1:{self.ports["raw"]};
         tcp_nodelay on;
         proxy_pass 127.0.0.1:{backend.tcp};
+    }}
+    server {{
+        listen 127.0.0.1:{self.ports["udp"]} udp;
+        proxy_pass 127.0.0.1:{backend.udp};
     }}
 }}
 """)

@@ -20,9 +20,9 @@ class Setting(NamedTuple):
 class Proxy:
     """A proxy with one worker and no access log, as lean as its configuration allows without losing its function.
 
-    `ports` has a port for each of the front doors that it can open: `clear` (HTTP/1.1 and HTTP/2 with prior knowledge),
-    `tls` (HTTP/2 over TLS), `websocket` and `wss` (to the TCP echo), `raw` (TCP to the TCP echo, for relays that know no
-    WebSocket).
+    `ports` has a port for each of the front doors that it can open: `clear` (HTTP/2 with prior knowledge), `http1` (HTTP/1.1),
+    `tls` (HTTP/2 over TLS), `websocket` and `wss` (to the TCP echo), `raw` (TCP to the TCP echo), `udp` (UDP to the UDP echo). Requests for /http/ go to
+    the back-end's HTTP/1.1, and all others over HTTP to its gRPC.
     """
 
     name = ""
@@ -34,8 +34,9 @@ class Proxy:
         self.setting = setting
         self.ports = {}
         self.server = self.start()
-        for port in self.ports.values():
-            self.server.wait_for_port(port)
+        for door, port in self.ports.items():
+            if door != "udp":
+                self.server.wait_for_port(port)
 
     def start(self):
         raise NotImplementedError
