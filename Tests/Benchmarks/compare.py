@@ -35,10 +35,11 @@ MOST_ROUNDS = 30
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     quick = os.environ.get("QUICK", "0") not in ("", "0")
-    parser.add_argument("--jobs", default=os.environ.get("JOBS") or "bars",
-                        help="names, with commas between, or bars (the default), scale, all (also: JOBS=…)")
+    parser.add_argument("--jobs", default=os.environ.get("JOBS"),
+                        help="names, with commas between, or bars (the default), quick (those that have a bar, the default "
+                        "of a quick run), scale, all (also: JOBS=…)")
     parser.add_argument("--peers", default=os.environ.get("PEERS", ",".join(PEERS)), help="whom to compare with")
-    parser.add_argument("--quick", action="store_true", default=quick, help="under two minutes in all (also: QUICK=1)")
+    parser.add_argument("--quick", action="store_true", default=quick, help="some two minutes in all (also: QUICK=1)")
     parser.add_argument("--rounds", type=int, help="of every job at least: 7, quick 2; memory jobs have fewer")
     parser.add_argument("--seconds", type=float, help="of every measurement: 0.25, quick 0.1")
     parser.add_argument("--minutes", type=float, help="after which no further rounds begin beyond --rounds: 12, quick 0")
@@ -56,7 +57,7 @@ def arguments():
         if value is None:
             setattr(options, name, quick_one if options.quick else usual)
     groups = {**GROUPS, "all": [job.name for job in JOBS]}
-    options.jobs = [one for name in options.jobs.replace(",", " ").split() for one in groups.get(name, [name])]
+    options.jobs = [one for name in (options.jobs or ("quick" if options.quick else "bars")).replace(",", " ").split() for one in groups.get(name, [name])]
     options.peers = [name for name in options.peers.replace(",", " ").split() if name]
     options.builds = {"rtbridge": options.bridge, **dict(other.partition("=")[::2] for other in options.beside)}
     for names, known in ((options.jobs, [job.name for job in JOBS]), (options.peers, list(PEERS))):

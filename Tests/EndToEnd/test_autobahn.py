@@ -22,10 +22,6 @@ COUNTS = {"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54
 
 # The suite says itself that any outcome of these is right.
 INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
-# A whole message, and right behind it a frame that breaks the protocol. A server that answers the message before it reads on is
-# OK, one that reads both first is NON-STRICT, as the `websockets` package's is. The bridge fails the connection when the second
-# frame is there (RFC 6455 §7.1.7), and the answer to the first may still be on its way from the server.
-ANSWER_ON_ITS_WAY = {"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15"}
 
 
 def fuzz(url, groups, jobs, ca=None):
@@ -39,12 +35,12 @@ def fuzz(url, groups, jobs, ca=None):
     return outcomes
 
 
-def check(outcomes, non_strict=frozenset()):
+def check(outcomes):
     """Every case is OK, as are all closes; INFORMATIONAL where the suite has it so."""
     def is_right(name, behavior, close):
         if name in INFORMATIONAL:
             return behavior == close == "INFORMATIONAL"
-        return close == "OK" and (behavior == "OK" or behavior == "NON-STRICT" and name in non_strict)
+        return behavior == close == "OK"
 
     wrong = [outcome for name, outcome in outcomes.items()
              if not is_right(name, outcome["behavior"], outcome["behaviorClose"])]
@@ -78,12 +74,12 @@ def test_the_server_by_itself(echo):
 
 @pytest.mark.parametrize("route", ["plain", "deflated", "passed"])
 def test_frames_text_and_closes(bridge, route):
-    check(fuzz(bridge.url("clear", f"/{route}", websocket=True), FRAMES, jobs=32), ANSWER_ON_ITS_WAY)
+    check(fuzz(bridge.url("clear", f"/{route}", websocket=True), FRAMES, jobs=32))
 
 
 def test_frames_text_and_closes_by_tls_on_both_sides(bridge, certificates):
     host, port = "localhost", bridge.address("tls")[1]
-    check(fuzz(f"wss://{host}:{port}/secured", FRAMES, jobs=16, ca=certificates.ca), ANSWER_ON_ITS_WAY)
+    check(fuzz(f"wss://{host}:{port}/secured", FRAMES, jobs=16, ca=certificates.ca))
 
 
 @pytest.mark.timeout(1000)

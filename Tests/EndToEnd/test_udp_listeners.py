@@ -272,6 +272,25 @@ def test_many_clients_at_once_on_two_workers(bridge, client):
     assert len(inodes) == 2, "a socket a worker"
 
 
+def test_a_flood_from_ever_new_ports_takes_no_more_than_the_limit(start_bridge, udp_echo):
+    """Whoever forges addresses looks like this."""
+    bridge = start_bridge({
+        "listeners": {"l": {**UDP, "limits": {"maxConnections": 100}}}, "admin": {"address": "127.0.0.1:0"},
+        "workers": 2, "shutdown": {"drain": "5s"}, "routes": [
+            {"name": "r", "match": {"listener": "l"}, "backend": f"udp://127.0.0.1:{udp_echo.port}",
+             "udp": {"maxDatagramBytes": 1472}}]})
+    with udp_socket(bridge.address("l")) as honest:
+        assert ask(honest, b"first") == b"first"
+        for number in range(5_000):
+            with udp_socket() as forged:
+                forged.sendto(b"x" * 1000, bridge.address("l"))
+            if number % 100 == 0:
+                assert ask(honest, b"%d" % number) == b"%d" % number
+    assert value(bridge, "rtbridge_requests_active", route="r") == 100
+    assert value(bridge, "rtbridge_listener_dropped_datagrams_total", listener="l", reason="refused") > 4_000
+    assert len(bridge.errors().splitlines()) < 100 and bridge.peak_memory() < 96 << 20
+
+
 def test_a_back_end_that_is_started_again_is_found_by_clients_that_stay(start_bridge, start_backend, logs):
     first = start_backend("udp_server.py", "ack")
     bridge = start_bridge({

@@ -66,7 +66,8 @@ extension WebSocketLeg: FrontLeg {
         if let framer, !finishFramed(framer) { return }
         let close = WebSocketClose(trailers: trailers)
         if phase == .leaving {
-            closeAnswer = close ?? closeAnswer
+            // Of a client that broke the protocol the bridge itself has something to say.
+            if let close, failure == nil { closeAnswer = close }
             leave()
         } else if let close {
             startClosing(close.code, close.reason)
@@ -77,7 +78,7 @@ extension WebSocketLeg: FrontLeg {
     }
 
     func fail(_ failure: Failure) {
-        self.failure = failure
+        self.failure = self.failure ?? failure
         switch phase {
         case .asking: answerError(failure)
         case .open:

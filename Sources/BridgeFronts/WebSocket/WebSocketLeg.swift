@@ -13,7 +13,7 @@ import NIOCore
 /// asking ──backOpened: 101──▶ open ──finish · fail · drain: close sent──▶ closing ──client's close──▶ over
 ///    └──fail: HTTP error──▶ over ├──client's close: the back-end's last bytes, then the answer──▶ leaving ──▶ over
 ///                                ├──client gone, and what it sent waits for the back-end: gone ─────────▶ over
-///                                └──violation: close sent───────────────────────────────────────────────▶ over
+///                                └──violation: the same, with the close frame that says why ──▶ leaving ──▶ over
 /// ```
 /// While closing, what the client still sends goes to the back-end: no byte is lost because the other side was first.
 final class WebSocketLeg {
@@ -195,7 +195,12 @@ final class WebSocketLeg {
         guard phase == .open || phase == .gone else { return leave() }
         closeCode = (close.code ?? .noStatusReceived).rawValue
         guard phase == .open else { return closedBeforeItWent(close) }
-        closeAnswer = WebSocketClose(close.code)
+        startLeaving(answer: WebSocketClose(close.code), close)
+    }
+
+    /// - Parameter close: the client's, for a back-end that knows close frames.
+    private func startLeaving(answer: WebSocketClose, _ close: WebSocketClose?) {
+        closeAnswer = answer
         phase = .leaving
         pinger?.stop()
         switch carriage {
@@ -204,7 +209,7 @@ final class WebSocketLeg {
         case .stream, .datagrams: return leave()
         }
         closeTimer = request.worker.timers.schedule(at: request.worker.now + Self.answerTime, self)
-        exchange.frontEnded(carriage == .messages ? close.trailers : nil)
+        exchange.frontEnded(carriage == .messages ? close?.trailers : nil)
     }
 
     private func violated(_ violation: WebSocketViolation) {
@@ -212,13 +217,12 @@ final class WebSocketLeg {
         violated(Failure(kind, .front, .body, violation.reason), violation.closeCode)
     }
 
+    /// What the client sends now is discarded. The answer to what it sent before may be on its way, and goes first.
     func violated(_ failure: Failure, _ code: WebSocketCloseCode) {
         self.failure = failure
-        if phase == .open {
-            closeCode = code.rawValue
-            writeClose(code, failure.reason)
-        }
-        leave()
+        guard phase == .open else { return leave() }
+        closeCode = code.rawValue
+        startLeaving(answer: WebSocketClose(code, failure.reason), nil)
     }
 
     // MARK: Sending

@@ -9,7 +9,7 @@ from suite import machine
 _KERNEL = (
     ("kernel: copying", r"copy_(user|to|from|page)|rep_movs|copyin|copyout|_copy_|memcpy|memset|clear_page|csum"),
     ("kernel: epoll, wake-ups", r"epoll|^ep_|sched|wake|futex|switch|hrtimer|eventfd|timerfd|poll"),
-    ("kernel: TCP/IP, sockets", r"tcp|^ip|inet|skb|sock|^net|^__?net|napi|loopback|dev_|xmit|udp|nf_|sk_|qdisc|softirq|alloc_skb|unix_|bpf"),
+    ("kernel: TCP/IP, sockets", r"tcp|^bbr|^ip|inet|skb|sock|^net|^__?net|napi|loopback|dev_|xmit|udp|nf_|sk_|qdisc|softirq|alloc_skb|unix_|bpf"),
     ("kernel: memory", r"alloc|free|slab|page|fault|mmap|kmem|cgroup|obj_"),
     ("kernel: entry, others", r""),
 )

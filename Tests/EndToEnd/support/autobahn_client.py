@@ -84,7 +84,7 @@ class Fuzzer(WebSocketClientProtocol):
 
     def closeAfter(self, delay):
         """Where nothing is to come the case ends by this, else when all has come."""
-        self.continueLater(delay if self.runCase.expected.get("OK") == [] else PATIENCE, self.sendClose)
+        self.continueLater(delay if self.runCase.expected.get("OK") == [] else max(delay, PATIENCE), self.sendClose)
 
     def sendFrame(self, opcode, payload=b"", **options):
         self.txFrameStats[opcode] = self.txFrameStats.get(opcode, 0) + 1
