@@ -38,6 +38,8 @@ public final class Exchange {
     /// When its connection was dialled, and how long that took; what explains a failure that comes later.
     var dialled: (began: NIODeadline, took: TimeAmount)?
     var isBackWaiting = false
+    /// Itself, while it has bytes for a back-end of a client that is gone: nobody else holds it then.
+    private var outlivesFront: Exchange?
     /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
     public private(set) var firstHead: FieldBlock?
 
@@ -153,18 +155,31 @@ public final class Exchange {
         close(.cancel)
     }
 
-    /// The client is gone after its last byte: the back-end gets what is under way, then its end.
+    /// The client is gone after its last byte: the back-end gets what is under way, then its end. A session's bytes that
+    /// wait for a back-end go to it when it is there, if that is in time.
     ///
     /// - Parameter failure: why it is gone, where that was not in order.
     public func frontClosed(_ failure: Failure? = nil) {
         if !isOver { self.failure = failure }
-        switch state.frontClosed() {
+        switch state.frontClosed(hasHeld: hasHeld) {
         case .finishAndDetach:
             back?.finish(nil)
             close(.detach)
         case .detach: close(.detach)
+        case .outlive:
+            front = nil
+            outlivesFront = self
+            worker.departs()
         case .cancel: close(.cancel)
         case .ignore: break
+        }
+    }
+
+    /// A request without anybody who asks is none: only sessions go on for what waits.
+    private var hasHeld: Bool {
+        switch route.config.backend.protocol {
+        case .tcp, .udp, .websocket: !held.isEmpty || reconnection?.held.byteCount ?? 0 > 0
+        case .grpc, .http: false
         }
     }
 
@@ -189,6 +204,7 @@ public final class Exchange {
         reconnection?.deliver(to: back, isNew: isNew)
         for (bytes, flags) in held.removeAll() where state.phase == .open { back.deliver(bytes, flags) }
         if state.phase == .open, state.hasFrontEnded { back.finish(heldTrailers) }
+        if outlivesFront != nil, state.closed() { return close(.detach) }
         takeFromFront()
     }
 
@@ -227,7 +243,8 @@ public final class Exchange {
             front?.finish(trailers)
         case .finishFrontAndClose:
             front?.finish(trailers)
-            close(.cancel)
+            // Its end is of one direction: what is under way in the other may still be taken.
+            close(.detach)
         case .ignore:
             break
         }
@@ -271,6 +288,10 @@ public final class Exchange {
         self.back = nil
         count()
         front = nil
+        if outlivesFront != nil {
+            outlivesFront = nil
+            worker.hasDeparted()
+        }
         switch end {
         case .detach: back?.detach()
         case .cancel: back?.cancel()

@@ -20,7 +20,7 @@ struct ExchangeState {
 
     enum OnFrontBody: Equatable { case forward, hold, holdBounded, drop }
     enum OnFrontEnded: Equatable { case forward, hold, forwardAndClose, ignore }
-    enum OnFrontClosed: Equatable { case finishAndDetach, detach, cancel, ignore }
+    enum OnFrontClosed: Equatable { case finishAndDetach, detach, outlive, cancel, ignore }
     enum OnBackReady: Equatable { case deliverHeld, ignore }
     enum OnBackEnded: Equatable { case finishFront, finishFrontAndClose, ignore }
 
@@ -70,11 +70,17 @@ struct ExchangeState {
     }
 
     /// The client is gone for good, after its last byte.
-    mutating func frontClosed() -> OnFrontClosed {
+    ///
+    /// - Parameter hasHeld: something of it waits for a back-end.
+    mutating func frontClosed(hasHeld: Bool = false) -> OnFrontClosed {
         switch phase {
         case .idle, .opening, .reconnecting:
-            phase = .closed
-            return .cancel
+            guard hasHeld else {
+                phase = .closed
+                return .cancel
+            }
+            hasFrontEnded = true
+            return .outlive
         case .open:
             phase = .closed
             return hasFrontEnded ? .detach : .finishAndDetach

@@ -7,6 +7,8 @@ import NIOCore
 struct HeldBytes {
     private var pieces: [(bytes: ByteBuffer, flags: BodyFlags)] = []
 
+    var isEmpty: Bool { pieces.isEmpty }
+
     mutating func append(_ bytes: ByteBuffer, _ flags: BodyFlags) {
         guard let last = pieces.indices.last, pieces[last].flags.isEmpty, flags.isEmpty else {
             pieces.append((bytes, flags))

@@ -24,6 +24,8 @@ public final class Worker {
     public private(set) var now: NIODeadline
     public var random = SystemRandomNumberGenerator()
     public private(set) var isDraining = false
+    /// Sessions whose clients are gone, and whose back-ends have not taken everything: a drain waits for them.
+    public private(set) var departing = 0
 
     /// For bytes that are made and passed on at once. Who writes clears it first; who takes it for longer copies it.
     public var scratch = ByteBuffer()
@@ -98,6 +100,9 @@ public final class Worker {
     }
 
     public func startDraining() { isDraining = true }
+
+    public func departs() { departing += 1 }
+    public func hasDeparted() { departing -= 1 }
 }
 
 @available(*, unavailable)

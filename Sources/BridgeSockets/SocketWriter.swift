@@ -21,6 +21,9 @@ public final class SocketWriter {
     /// Writes that the channel has and has not done.
     private var inChannel = 0
     private var needsFlush = false
+    /// The socket takes no more, ever: what the peer said before it broke is read all the same, whatever else would keep
+    /// the handler from reading. The channel closes, with the next flush, behind that.
+    public private(set) var hasFailed = false
 
     /// - Parameter isClear: whether the bytes are to stand on the wire as they are, no TLS or other handler between.
     /// - Parameter context: of the handler that bytes are written from, where handlers behind it do not take bytes.
@@ -49,12 +52,25 @@ public final class SocketWriter {
 
     private func sendNow(_ bytes: ByteBuffer) -> Int {
         guard bytes.readableBytes > 0 else { return 0 }
-        return bytes.withUnsafeReadableBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags) }
+        return noted(
+            bytes.withUnsafeReadableBytes {
+                Self.result(Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags))
+            })
+    }
+
+    /// What a system call took, or its error below zero.
+    private static func result(_ count: Int) -> Int { count < 0 ? -Int(errno) : count }
+
+    private func noted(_ result: Int) -> Int {
+        guard result < 0, !hasFailed, ![EAGAIN, EINTR, ENOBUFS].contains(CInt(-result)) else { return result }
+        hasFailed = true
+        if let context { context.read() } else { channel.read() }
+        return result
     }
 
     /// Sends all three, one behind the other; any of them may be empty.
     public func send(_ first: ByteBuffer, _ second: ByteBuffer, _ third: ByteBuffer) {
-        var rest = canSend ? max(0, Self.sendAll(descriptor, first, second, third)) : 0
+        var rest = canSend ? max(0, noted(Self.sendAll(descriptor, first, second, third))) : 0
         enqueueRest(first, &rest)
         enqueueRest(second, &rest)
         enqueueRest(third, &rest)
@@ -80,7 +96,7 @@ public final class SocketWriter {
 
     private static let flags = CInt(Int(MSG_NOSIGNAL) | Int(MSG_DONTWAIT))
 
-    /// sendmsg(2): what went, or -1.
+    /// sendmsg(2): what went, or the error below zero.
     private static func sendAll(
         _ descriptor: CInt, _ first: ByteBuffer, _ second: ByteBuffer, _ third: ByteBuffer
     ) -> Int {
@@ -94,7 +110,7 @@ public final class SocketWriter {
                         var message = msghdr()
                         message.msg_iov = vectors.baseAddress
                         message.msg_iovlen = 3
-                        return sendmsg(descriptor, &message, flags)
+                        return result(sendmsg(descriptor, &message, flags))
                     }
                 }
             }

@@ -53,7 +53,9 @@ struct ExchangeRandomTests {
             case 86..<89:
                 hasBackEnded = hasBackEnded || isOpen
                 exchange.backEnded()
-            case 89: exchange.frontClosed()
+            case 89:
+                hasFrontEnded = hasFrontEnded || !exchange.isOver
+                exchange.frontClosed()
             case 90: exchange.frontAborted(.gone)
             case 91: exchange.backFailed(.lost)
             default: exchange.noteActivity()

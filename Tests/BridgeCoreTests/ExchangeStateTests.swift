@@ -90,6 +90,15 @@ struct ExchangeStateTests {
         #expect(state.phase == .closed)
     }
 
+    @Test(arguments: zip(Start.allCases, Self.departures))
+    func theFrontGoesAwayAndSomethingOfItWaits(_ start: Start, _ expected: ExchangeState.OnFrontClosed) {
+        var state = start.state
+        let answer = state.frontClosed(hasHeld: true)
+        #expect(answer == (expected == .cancel ? .outlive : expected))
+        #expect(state.phase == (expected == .cancel ? Self.phase(start) : .closed))
+        #expect(state.frontBody() == .drop)
+    }
+
     private static let readiness: [ExchangeState.OnBackReady] = [
         .ignore, .ignore, .deliverHeld, .deliverHeld, .ignore, .ignore, .ignore, .deliverHeld, .deliverHeld, .ignore,
     ]

@@ -77,7 +77,7 @@ struct ExchangeTests {
                 .opened(FieldBlock([":status": "200"])), .body("a"), .body("b", [.endsMessage, .text]),
                 .finished(FieldBlock(["grpc-status": "0"])),
             ])
-        #expect(world.back.events == [.taken, .taken, .cancelled])
+        #expect(world.back.events == [.taken, .taken, .detached])
         #expect(world.exchange.bytesOut == 2)
         #expect(world.exchange.backAddress == "192.0.2.1:7", "also when it is over")
     }
@@ -185,11 +185,32 @@ struct ExchangeTests {
     @Test func aClientThatLeavesBeforeTheBackIsThereCancelsIt() {
         let world = World()
         world.exchange.open(deadline: nil, idle: nil)
-        world.fromFront("never")
         world.exchange.frontClosed()
         #expect(world.back.events == [.cancelled])
         world.exchange.backReady()
         #expect(world.back.events == [.cancelled])
+    }
+
+    @Test func whatAClientSaidBeforeTheBackWasThereGoesToItThoughTheClientIsGone() {
+        let world = World()
+        world.exchange.open(deadline: nil, idle: nil)
+        world.fromFront("last")
+        world.exchange.frontClosed()
+        #expect(world.back.events.isEmpty && world.worker.departing == 1)
+        world.fromFront("never")
+        world.exchange.backReady()
+        #expect(world.back.events == [.body("last"), .finished(nil), .detached])
+        #expect(world.exchange.isOver && world.worker.departing == 0)
+    }
+
+    @Test func aBackThatIsNotReachedIsNotWaitedForByAClientThatIsGone() {
+        let world = World()
+        world.exchange.open(deadline: nil, idle: nil)
+        world.fromFront("last")
+        world.exchange.frontClosed()
+        world.exchange.backFailed(.lost)
+        #expect(world.exchange.isOver && world.worker.departing == 0)
+        #expect(world.front.events.isEmpty)
     }
 
     @Test func theFirstFailureIsTheOneThatIsTold() {

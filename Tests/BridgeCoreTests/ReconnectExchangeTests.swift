@@ -251,11 +251,40 @@ struct ReconnectExchangeTests {
         weak var reconnection: Reconnection?
         do {
             let world = Self.lost()
-            world.fromFront("held")
             (exchange, reconnection) = (world.exchange, world.exchange.reconnection)
             #expect(exchange != nil && reconnection != nil)
             world.exchange.frontClosed()
         }
         #expect(exchange == nil && reconnection == nil)
+    }
+
+    @Test(arguments: [ReconnectMode.resume, .notify])
+    func whatAGoneClientSaidInAnOutageGoesToTheNextSession(_ mode: ReconnectMode) {
+        weak var exchange: Exchange?
+        do {
+            let world = Self.lost { $0.policy.mode = mode }
+            world.fromFront("held")
+            world.exchange.frontClosed()
+            exchange = world.exchange
+            #expect(!world.exchange.isOver && world.worker.departing == 1)
+            world.pass(.milliseconds(130))
+            world.connect()
+            world.back.write(100)
+            #expect(world.written.last == "held" && world.back.hasFinished)
+            #expect(world.exchange.isOver && world.worker.departing == 0 && world.worker.timers.count == 0)
+        }
+        #expect(exchange == nil)
+    }
+
+    @Test func aGoneClientsWordsWaitNoLongerThanTheHold() {
+        let world = Self.lost { $0.policy.maxHold = .seconds(1) }
+        world.fromFront("held")
+        world.exchange.frontClosed()
+        for _ in 0..<20 {
+            world.pass(.milliseconds(100))
+            if !world.exchange.isOver, world.back.exchange != nil { world.exchange.backFailed(.lost) }
+        }
+        #expect(world.exchange.isOver && world.worker.departing == 0 && world.worker.timers.count == 0)
+        #expect(world.worker.held.used == 0)
     }
 }

@@ -38,15 +38,16 @@ def pages(tmp_path_factory):
     server.server_close()
 
 
-def make_bridge(start_bridge, make_config, interop, pages, **web):
+def make_bridge(start_bridge, make_config, interop, pages, compression="off", **web):
     return start_bridge(make_config([
         {"match": {"protocol": "grpc-web"}, "backend": f"grpc://127.0.0.1:{interop.port}",
-         "cors": {"allowOrigins": [pages.origin]}, "grpcWeb": web}]))
+         "websocket": {"compression": compression}, "cors": {"allowOrigins": [pages.origin]}, "grpcWeb": web}]))
 
 
-@pytest.fixture(scope="module")
-def bridge(start_bridge, make_config, interop, pages):
-    return make_bridge(start_bridge, make_config, interop, pages)
+@pytest.fixture(scope="module", params=["off", "on"], ids=["plain", "deflated"])
+def bridge(request, start_bridge, make_config, interop, pages):
+    """Node.js and browsers offer permessage-deflate by themselves."""
+    return make_bridge(start_bridge, make_config, interop, pages, compression=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeCore
+import Glibc
 import NIOCore
 
 /// What a session's connection is given, until the kernel has taken it.
@@ -68,12 +69,16 @@ final class ExactWriter {
                 write(bytes.getSlice(at: bytes.readerIndex, length: count) ?? ByteBuffer())
                 continue
             }
-            guard case .sent(let count) = SystemSocket.send(bytes, on: channel) else {
+            switch SystemSocket.send(bytes, on: channel) {
+            case .sent(let count):
+                wrote(count)
+                if count < bytes.readableBytes { probe() }
+            case .failed(EAGAIN): probe()
+            case .failed:
+                // What the peer said before it broke is read before the channel closes.
+                channel.read()
                 probe()
-                continue
             }
-            wrote(count)
-            if count < bytes.readableBytes { probe() }
         }
         // An empty piece may stand behind the last byte.
         if !isOver { wrote(0) }

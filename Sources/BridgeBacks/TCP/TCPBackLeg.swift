@@ -21,7 +21,9 @@ final class TCPBackLeg: BackLeg {
     private static let maximumCopied = 16 * 1024
 
     private let connector: TCPConnector
-    private var phase = Phase.dialling
+    private var phase = Phase.dialling {
+        didSet { if (phase == .lingering) != (oldValue == .lingering) { noteLingering() } }
+    }
     private var exchange: Exchange?
     private var channel: (any Channel)?
     /// Takes the place of the channel's own queue where what was not written is asked for.
@@ -143,6 +145,10 @@ final class TCPBackLeg: BackLeg {
         if !isInRead { channel?.read() }
     }
 
+    private func noteLingering() {
+        if phase == .lingering { worker.departs() } else { worker.hasDeparted() }
+    }
+
     private func arm(_ time: TimeAmount?) {
         lingerTimer?.cancel()
         lingerTimer = time.map { worker.timers.schedule(at: worker.eventLoop.now + $0, self) }
@@ -206,6 +212,7 @@ final class TCPBackLeg: BackLeg {
         hasPeerEnded = true
         if phase == .lingering, hasSentEnd { return closeNow() }
         exchange?.backEnded()
+        if phase == .lingering, hasSentEnd { closeNow() }
     }
 
     fileprivate func lost(_ error: (any Error)?) {

@@ -159,6 +159,10 @@ final class UDPBackLeg: BackLeg {
     private func end(_ tell: (Exchange) -> Void) {
         let exchange = exchange
         self.exchange = nil
+        // What came before the end is the client's, be it slow.
+        let waiting = queue
+        queue.removeAll()
+        for datagram in waiting { exchange?.backBody(datagram, .endsMessage) }
         close()
         exchange.map(tell)
     }

@@ -23,6 +23,7 @@ extension WebSocketBackLeg {
                 if decoder.isInflating, isWaitingForTake { return isPaused = true }
             }
             deliverHeld()
+            decodedAll()
         } catch {
             violated(error)
         }

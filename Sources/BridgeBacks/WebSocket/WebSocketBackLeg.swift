@@ -21,7 +21,9 @@ final class WebSocketBackLeg: BackLeg {
     enum Phase { case dialling, open, ending, lingering, closed }
 
     let connector: WebSocketConnector
-    var phase = Phase.dialling
+    var phase = Phase.dialling {
+        didSet { if (phase == .lingering) != (oldValue == .lingering) { noteLingering() } }
+    }
     var exchange: Exchange?
     var channel: (any Channel)?
     /// Takes the place of the channel's own queue where what was not written is asked for.
@@ -46,6 +48,8 @@ final class WebSocketBackLeg: BackLeg {
     var isWaitingForTake = false
     /// What is in the decoder waits until the client's side has taken what was inflated before.
     var isPaused = false
+    /// What ended the connection behind that.
+    private var laterEnd: ConnectionEnd?
     var isInRead = false
     private(set) var address: String?
 
@@ -187,8 +191,29 @@ final class WebSocketBackLeg: BackLeg {
         if phase == .lingering || !isWaitingForTake { channel?.read() }
     }
 
+    /// How the back-end has ended the connection.
+    private enum ConnectionEnd { case ended, lost((any Error)?) }
+
+    /// What came before the end is delivered first, and its client may be slow: the end waits.
+    private func waits(_ end: ConnectionEnd) -> Bool {
+        guard isPaused, phase == .open || phase == .ending else { return false }
+        laterEnd = end
+        return true
+    }
+
+    /// All that has come was decoded.
+    func decodedAll() {
+        guard let end = laterEnd, phase == .open || phase == .ending else { return }
+        laterEnd = nil
+        switch end {
+        case .ended: peerEnded()
+        case .lost(let error): lost(error)
+        }
+    }
+
     func peerEnded() {
         worker.refreshClock()
+        guard !waits(.ended) else { return }
         switch phase {
         case .open: broken("the back-end ended the connection without a close frame")
         case .ending: lost(nil)
@@ -199,6 +224,7 @@ final class WebSocketBackLeg: BackLeg {
 
     func lost(_ error: (any Error)?) {
         worker.refreshClock()
+        guard !waits(.lost(error)) else { return }
         switch phase {
         case .open:
             let failure = Dialer.lost(error, address ?? "")
@@ -233,6 +259,10 @@ final class WebSocketBackLeg: BackLeg {
         if time != connector.lingerTime { armWhenWritten() }
         // What still comes is read and dropped, so that the back-end's end is seen.
         if isWaitingForTake, !isInRead { channel?.read() }
+    }
+
+    private func noteLingering() {
+        if phase == .lingering { worker.departs() } else { worker.hasDeparted() }
     }
 
     private func arm(_ time: TimeAmount) {

@@ -235,8 +235,10 @@ extension GRPCFrontLeg: FrontLeg {
 
     func taken() {
         guard untaken > 0 else { return }
-        stream.consume(untaken)
+        // More may come in by that.
+        let count = untaken
         untaken = 0
+        stream.consume(count)
     }
 }
 

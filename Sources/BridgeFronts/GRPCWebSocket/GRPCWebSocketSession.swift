@@ -31,7 +31,11 @@ final class GRPCWebSocketSession {
     /// Calls that have more untaken bytes than they may: nothing is read then, for what comes next may be theirs.
     private var blocked: Set<UInt32> = []
     private let stream: any HTTPFrontStream
+    /// Messages have no bound of their own: what is in them goes on as it comes, and gRPC's messages have theirs.
     private var decoder = WebSocketDecoder(role: .server, maxMessageBytes: .max)
+    private var deflater: WebSocketDeflater?
+    /// What is in the decoder waits until the calls have taken what was inflated before.
+    private var isPaused = false
     private var phase = Phase.open
     /// Bytes on the wire that were not let in again yet.
     private var withheld = 0
@@ -54,9 +58,15 @@ final class GRPCWebSocketSession {
 
     func start(_ upgrade: WebSocketUpgrade, subprotocol: String) {
         stream.handler = self
+        var answer = WebSocketFront.answer(upgrade, subprotocol: subprotocol)
+        if let deflate = WebSocketFront.deflate(request, upgrade) {
+            answer.append("sec-websocket-extensions", deflate.answer.description.utf8)
+            decoder.use(.deflate(deflate.parameters))
+            deflater = WebSocketCompression.deflate(deflate.parameters).deflater(.server)
+        }
         if kind == .single { calls[0] = GRPCWebSocketCall(0, self) }
         armIdleTimer()
-        stream.openTunnel(WebSocketFront.answer(upgrade, subprotocol: subprotocol))
+        stream.openTunnel(answer)
         guard phase == .open else { return }
         // A drain that began before found nobody to tell.
         guard !worker.isDraining else { return drain() }
@@ -76,7 +86,11 @@ final class GRPCWebSocketSession {
 
     private func decode() {
         do throws(WebSocketViolation) {
-            while phase != .over, let event = try decoder.next() { try received(event) }
+            while phase != .over, let event = try decoder.next() {
+                try received(event)
+                // A little on the wire may be much in memory: the next is made once there is somebody to take it.
+                if decoder.isInflating, !blocked.isEmpty, phase == .open { return isPaused = true }
+            }
         } catch {
             violated(error)
         }
@@ -97,9 +111,10 @@ final class GRPCWebSocketSession {
         }
     }
 
-    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
+    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, isMarked: Bool = false) {
         worker.scratch.clear()
-        WebSocketEncoder.writeHeader(opcode: opcode, payloadLength: payload.readableBytes, into: &worker.scratch)
+        WebSocketEncoder.writeHeader(
+            opcode: opcode, isMarked: isMarked, payloadLength: payload.readableBytes, into: &worker.scratch)
         stream.write(worker.scratch)
         stream.write(payload)
     }
@@ -113,13 +128,19 @@ final class GRPCWebSocketSession {
     /// A message of a call, with its stream's number before it where there are several.
     func send(_ payload: ByteBuffer, of call: GRPCWebSocketCall, isLast: Bool) {
         switch kind {
-        case .single: if phase == .open { write(.binary, payload) }
+        case .single: if phase == .open { writeMessage(payload) }
         case .multiplex: send(payload, GRPCWebSocketStreamID(number: call.number, isFinal: isLast))
         }
     }
 
     func send(_ payload: ByteBuffer, _ stream: GRPCWebSocketStreamID) {
         guard phase == .open else { return }
+        guard deflater == nil else {
+            var message = ByteBuffer()
+            message.writeInteger(stream.wire)
+            message.writeImmutableBuffer(payload)
+            return writeMessage(message)
+        }
         var header = ByteBuffer()
         let length = GRPCWebSocketStreamID.length + payload.readableBytes
         WebSocketEncoder.writeHeader(opcode: .binary, payloadLength: length, into: &header)
@@ -128,16 +149,17 @@ final class GRPCWebSocketSession {
         self.stream.write(payload)
     }
 
+    private func writeMessage(_ payload: ByteBuffer) {
+        guard let deflater else { return write(.binary, payload) }
+        let piece = deflater.deflate(payload, begins: true, ends: true)
+        write(.binary, piece.payload, isMarked: piece.isMarked)
+    }
+
     // MARK: Back-pressure
 
     /// Bytes that a call's back-end may leave untaken before nothing more is read: as a stream of HTTP/2 may where
     /// other calls go on beside it.
-    private var maximumUntaken: Int {
-        switch kind {
-        case .single: 64 * 1024
-        case .multiplex: 256 * 1024
-        }
-    }
+    private var maximumUntaken: Int { kind == .single ? 64 * 1024 : 256 * 1024 }
 
     /// A call has got bytes, or some were taken, or it has ended.
     func noteUntaken(of call: GRPCWebSocketCall) {
@@ -154,6 +176,11 @@ final class GRPCWebSocketSession {
         guard phase == .over || blocked.isEmpty else { return }
         stallTimer?.cancel()
         stallTimer = nil
+        if isPaused {
+            isPaused = false
+            decode()
+            guard !isPaused else { return }
+        }
         guard withheld > 0 else { return }
         let count = withheld
         withheld = 0
@@ -243,7 +270,7 @@ extension GRPCWebSocketSession: HTTPFrontHandler {
         guard phase != .over else { return stream.consume(bytes.readableBytes) }
         withheld += bytes.readableBytes
         decoder.append(bytes)
-        decode()
+        if !isPaused { decode() }
         letIn()
     }
 

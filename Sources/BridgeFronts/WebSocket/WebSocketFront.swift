@@ -25,10 +25,13 @@ public enum WebSocketFront: FrontProtocol {
         // A WebSocket back-end chooses by itself.
         let isOurs = request.route.config.backend.protocol != .websocket
         let subprotocol = isOurs ? known.first { offered.contains($0) } : nil
-        let deflate =
-            request.route.config.websocket.compression == .on
-            ? WebSocketDeflateParameters.accept(upgrade.extensions) : nil
-        WebSocketLeg(request, upgrade, subprotocol: subprotocol, deflate: deflate).start()
+        WebSocketLeg(request, upgrade, subprotocol: subprotocol, deflate: deflate(request, upgrade)).start()
+    }
+
+    /// What a client's offer of compression is answered with, where the route has the bridge do it.
+    static func deflate(_ request: FrontRequest, _ upgrade: WebSocketUpgrade) -> WebSocketLeg.Deflate? {
+        guard request.route.config.websocket.compression == .on else { return nil }
+        return WebSocketDeflateParameters.accept(upgrade.extensions)
     }
 
     /// Checks an opening handshake, and the page that it comes from. What is wrong is answered.

@@ -6,7 +6,8 @@ import BridgeWire
 import NIOCore
 
 extension WebSocketLeg: FrontLeg {
-    var isWritable: Bool { stream.isWritable }
+    /// What is said to nobody is taken.
+    var isWritable: Bool { phase == .gone || stream.isWritable }
 
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking else { return }
@@ -84,7 +85,7 @@ extension WebSocketLeg: FrontLeg {
             let route = request.route
             let code = WebSocketCloseCode(rawValue: failure.closeCode)
             startClosing(code, failure.message(route: route.name, isBrief: route.isBrief))
-        case .leaving: leave()
+        case .leaving, .gone: leave()
         case .closing, .over: break
         }
         letInIfOver()

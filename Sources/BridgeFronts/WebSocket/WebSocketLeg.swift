@@ -12,11 +12,12 @@ import NIOCore
 /// ```
 /// asking ──backOpened: 101──▶ open ──finish · fail · drain: close sent──▶ closing ──client's close──▶ over
 ///    └──fail: HTTP error──▶ over ├──client's close: the back-end's last bytes, then the answer──▶ leaving ──▶ over
+///                                ├──client gone, and what it sent waits for the back-end: gone ─────────▶ over
 ///                                └──violation: the same, with the close frame that says why ──▶ leaving ──▶ over
 /// ```
 /// While closing, what the client still sends goes to the back-end: no byte is lost because the other side was first.
 final class WebSocketLeg {
-    enum Phase { case asking, open, closing, leaving, over }
+    enum Phase { case asking, open, closing, leaving, gone, over }
 
     /// What the back-end's side makes of messages.
     enum Carriage {
@@ -54,7 +55,7 @@ final class WebSocketLeg {
     private(set) var deflater: WebSocketDeflater?
     private var decoder: WebSocketDecoder
     /// What is in the decoder waits until the back-end's side has taken what was inflated before.
-    private var isPaused = false
+    private(set) var isPaused = false
     private var message = ByteBuffer()
     private var gatherer = WebSocketGatherer()
     private var kind = WebSocketMessageKind.binary
@@ -65,6 +66,8 @@ final class WebSocketLeg {
     var hasUntakenData = false
     var pinger: WebSocketPinger?
     var closeTimer: WheelTimer?
+    /// When the closing began.
+    var closingSince: NIODeadline
     var closeCode: UInt16 = 1006
     var closeAnswer = WebSocketClose(nil)
     var failure: Failure?
@@ -77,6 +80,7 @@ final class WebSocketLeg {
         self.subprotocol = subprotocol
         stream = request.stream
         startedAt = request.worker.now
+        closingSince = startedAt
         let route = request.route.config
         switch route.backend.protocol {
         case .udp: carriage = .datagrams
@@ -113,12 +117,13 @@ final class WebSocketLeg {
 
     private func decode() {
         do throws(WebSocketViolation) {
-            while phase == .open || phase == .closing, let event = try decoder.next() {
+            while phase == .open || phase == .closing || phase == .gone, let event = try decoder.next() {
                 received(event)
                 // A little on the wire may be much in memory: the next is made once there is somebody to take it.
                 if decoder.isInflating, hasUntakenData, !exchange.isOver { return isPaused = true }
             }
             forwardHeld()
+            if phase == .gone { leave() }
         } catch {
             violated(error)
         }
@@ -191,8 +196,9 @@ final class WebSocketLeg {
 
     /// RFC 6455 §5.5.1: "the endpoint typically echos the status code it received".
     private func clientClosed(_ close: WebSocketClose) {
-        guard phase == .open else { return leave() }
+        guard phase == .open || phase == .gone else { return leave() }
         closeCode = (close.code ?? .noStatusReceived).rawValue
+        guard phase == .open else { return closedBeforeItWent(close) }
         startLeaving(answer: WebSocketClose(close.code), close)
     }
 
@@ -245,7 +251,9 @@ extension WebSocketLeg: HTTPFrontHandler {
     func requestBody(_ bytes: ByteBuffer) {
         pinger?.heard()
         // RFC 6455 §1.4: what follows a close frame is discarded.
-        guard phase != .over, phase != .leaving else { return stream.consume(bytes.readableBytes) }
+        guard phase == .asking || phase == .open || phase == .closing else {
+            return stream.consume(bytes.readableBytes)
+        }
         untaken += bytes.readableBytes
         decoder.append(bytes)
         // Over HTTP/2 a client may send before it is answered: no more than its window lets it.
@@ -259,17 +267,11 @@ extension WebSocketLeg: HTTPFrontHandler {
     }
 
     func requestEnded(_ trailers: FieldBlock?) {
-        guard phase != .asking else { return }
         // RFC 6455 §7.1.5: 1006, for the connection is gone and there was no close frame.
-        if phase == .open { failure = Failure(.aborted, .front, .body, "the client sent no close frame") }
-        leave()
+        if phase != .asking { clientWent("the client sent no close frame") }
     }
 
-    func requestAborted(_ reason: String) {
-        guard phase != .over else { return }
-        if phase == .asking || phase == .open { failure = Failure(.aborted, .front, .body, reason) }
-        leave()
-    }
+    func requestAborted(_ reason: String) { clientWent(reason) }
 
     func responseWritable() { exchange.frontWritable() }
 
@@ -280,6 +282,6 @@ extension WebSocketLeg: HTTPFrontHandler {
 }
 
 extension WebSocketLeg: WheelTimerTarget {
-    /// The client did not answer our close frame.
-    func timerFired(_ timer: WheelTimer) { leave() }
+    /// The client did not answer our close frame, or the back-end does not take what the client left behind.
+    func timerFired(_ timer: WheelTimer) { if !waitsForBack() { leave() } }
 }

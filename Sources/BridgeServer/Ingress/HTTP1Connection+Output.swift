@@ -77,11 +77,14 @@ extension HTTP1Connection {
         }
     }
 
-    /// Sends what there is, and closes without the answer's end.
-    func abort() {
-        guard let context else { return }
+    /// Sends what there is, and ends the connection without the answer's end.
+    ///
+    /// - Parameter isEnd: whether the connection's end would be the answer's: then there has to be none in order.
+    func abort(isEnd: Bool) {
+        guard isEnd else { return finishOutput() }
+        guard phase != .lingering, phase != .closed, let context else { return }
         phase = .closed
-        arm(Self.lingerTime)
+        arm(ingress.listener.limits.idleTimeout)
         writeOutbound(context)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
             self.context?.close(promise: nil)

@@ -184,9 +184,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
         case .tunnel: stream?.handler?.requestEnded(nil)
         // A client that ends its side is gone, as far as anybody can tell: HTTP/1.1 has no half-close that says more
         // is wanted (RFC 9112 §9.6), and a stream for nobody would otherwise go on until it is written to.
-        case .busy: context.close(promise: nil)
+        case .busy where stream?.hasAnswered != true: context.close(promise: nil)
         // The last answer may still wait for the end of this tick.
-        case .idle: finishOutput()
+        case .busy, .idle: finishOutput()
         // Our last bytes may still be on their way; the connection ends after them.
         case .lingering, .closed: break
         }
@@ -196,7 +196,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         guard error is HTTPParserError, phase == .idle || phase == .busy else { return context.close(promise: nil) }
         // Whole requests that came before are answered first.
         guard ahead.isEmpty, stream?.hasRequestEnded != true else { return brokenAhead = error }
-        guard stream?.hasAnswered != true else { return context.close(promise: nil) }
+        guard stream?.hasAnswered != true else { return finishOutput() }
         refuseBroken(error)
     }
 
@@ -227,7 +227,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
     }
 
     private var mayRead: Bool {
-        guard phase != .lingering else { return true }
+        guard phase != .lingering, writer?.hasFailed != true else { return true }
         // What comes behind an upgrade piles up in the decoder until the tunnel is open.
         if phase == .busy, let stream, stream.stopsDecoder, stream.hasRequestEnded { return false }
         return untaken < Self.maximumUntaken && ahead.isEmpty
@@ -277,7 +277,8 @@ extension HTTP1Connection: DrainableConnection {
         guard !isDraining else { return }
         isDraining = true
         switch phase {
-        case .idle: context?.close(promise: nil)
+        // A slow client may not have the last answer yet.
+        case .idle: finishOutput()
         case .busy, .tunnel: stream?.handler?.drain()
         case .lingering, .closed: break
         }

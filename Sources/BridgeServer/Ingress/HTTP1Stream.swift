@@ -27,6 +27,8 @@ final class HTTP1Stream {
     private var body = Body.none
     private var isHeadSent = false
     private var isTunnel = false
+    /// The answer's end is the connection's.
+    private var endsWithConnection = false
     /// The decoder reads no further request after this one: what follows might be another protocol's.
     let stopsDecoder: Bool
 
@@ -67,6 +69,7 @@ extension HTTP1Stream: HTTPFrontStream {
             // RFC 9112 §6.1: a server must not send transfer codings to HTTP/1.0: the end of the connection is the end.
             if body == .chunked, isHTTP10 {
                 body = .plain
+                endsWithConnection = true
                 saidClose = true
             }
         }
@@ -121,7 +124,7 @@ extension HTTP1Stream: HTTPFrontStream {
     func reset() {
         hasAnswered = true
         handler = nil
-        connection.abort()
+        connection.abort(isEnd: endsWithConnection)
     }
 
     func consume(_ count: Int) { connection.consume(count) }

@@ -1,6 +1,7 @@
 // rtbridge: a client's HTTP/2 connection.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeConfig
 import BridgeCore
 import BridgeWire
 import HTTP2Session
@@ -9,6 +10,10 @@ import NIOCore
 /// Drives one session in the front role; its streams are plain objects.
 final class HTTP2Connection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How long the client may take for its own end, after ours.
+    private static let lingerTime = TimeAmount.seconds(2)
 
     private let ingress: Ingress
     private let info: ConnectionInfo
@@ -19,6 +24,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var isDraining = false
     /// What there is to say is sent, and then the connection is closed.
     private var isClosing = false
+    private var isLingering = false
+    private var hasSentEnd = false
     private var idleTimer: WheelTimer?
     /// When the client last sent something, took something, or a stream ended.
     private var lastActivity: NIODeadline
@@ -65,6 +72,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isLingering else { return }
         worker.refreshClock()
         lastActivity = worker.now
         do throws(HTTP2SessionError) {
@@ -87,7 +95,8 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // A client that says nothing more can be answered no more: HTTP/2 needs both directions for its windows.
-        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+        guard case ChannelEvent.inputClosed = event, !isLingering || hasSentEnd else { return }
+        context.close(promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -96,6 +105,31 @@ final class HTTP2Connection: ChannelInboundHandler {
         requests -= 1
         lastActivity = worker.now
         if isDraining { http2HasOutput() }
+    }
+
+    // MARK: Ends
+
+    /// How long a client may take for what was written.
+    var patience: TimeAmount { TimeAmount(ingress.listener.limits.idleTimeout ?? .seconds(300)) }
+
+    /// Ends our side behind what was written. What the client still says is read and dropped: a close with unread bytes
+    /// is a reset, which destroys what the client has not read yet (RFC 9293 §3.10.4).
+    private func linger(_ context: ChannelHandlerContext) {
+        guard !isLingering else { return }
+        isLingering = true
+        arm(patience)
+        session.connectionLost(.cancel)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
+            guard let context = self.context else { return }
+            hasSentEnd = true
+            arm(Self.lingerTime)
+            context.close(mode: .output, promise: nil)
+        }
+    }
+
+    private func arm(_ time: TimeAmount) {
+        idleTimer?.cancel()
+        idleTimer = worker.timers.schedule(at: worker.now + time, self)
     }
 
     // MARK: Idle
@@ -140,18 +174,19 @@ extension HTTP2Connection: HTTP2SessionDelegate {
 extension HTTP2Connection: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
-        guard let context else { return }
+        guard let context, !isLingering else { return }
         do throws(HTTP2SessionError) {
             try output.flush(session, context)
         } catch {
             return context.close(promise: nil)
         }
-        if isClosing || session.isOver { context.close(promise: nil) }
+        if isClosing || session.isOver { linger(context) }
     }
 }
 
 extension HTTP2Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
+        guard !isLingering else { return context?.close(promise: nil) ?? () }
         guard let idle = ingress.listener.limits.idleTimeout else { return }
         // A call in flight has timers of its own. What they say must leave, though: a client that takes nothing for
         // so long would keep its streams, and all that waits on them, for ever.

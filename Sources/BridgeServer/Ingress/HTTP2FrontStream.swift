@@ -11,7 +11,8 @@ import NIOCore
 /// A CONNECT becomes a tunnel when it is answered: a TCP connection's end is END_STREAM then, and its reset is RST_STREAM
 /// with CANCEL (RFC 8441 §5).
 final class HTTP2FrontStream {
-    /// How long the client of a tunnel that we have ended may take to end its side, as over HTTP/1.1.
+    /// How long the client of a tunnel that we have ended may take to end its side, as over HTTP/1.1: once it has taken
+    /// what was written.
     private static let lingerTime = TimeAmount.seconds(2)
 
     var handler: (any HTTPFrontHandler)?
@@ -20,6 +21,10 @@ final class HTTP2FrontStream {
     private let method: RequestHead.Method
     private var isTunnel = false
     private var lingerTimer: WheelTimer?
+    /// When it was looked at last, not everything had been taken.
+    private var wasSlow = false
+    /// When a client that does not take what was written is given up.
+    private var lingerEnd = NIODeadline.distantFuture
     private var trailers: FieldBlock?
 
     init(_ stream: HTTP2Stream, connection: HTTP2Connection, _ method: RequestHead.Method) {
@@ -55,6 +60,11 @@ extension HTTP2FrontStream: HTTPFrontStream {
         stream.finish(trailers)
         handler = nil
         guard isTunnel, !stream.hasPeerEnded else { return }
+        lingerEnd = connection.worker.now + connection.patience
+        linger()
+    }
+
+    private func linger() {
         lingerTimer = connection.worker.timers.schedule(at: connection.worker.now + Self.lingerTime, self)
     }
 
@@ -96,5 +106,10 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
 }
 
 extension HTTP2FrontStream: WheelTimerTarget {
-    func timerFired(_ timer: WheelTimer) { stream.reset(.cancel) }
+    func timerFired(_ timer: WheelTimer) {
+        let isSlow = stream.pendingBytes > 0
+        guard connection.worker.now < lingerEnd, isSlow || wasSlow else { return stream.reset(.cancel) }
+        wasSlow = isSlow
+        linger()
+    }
 }

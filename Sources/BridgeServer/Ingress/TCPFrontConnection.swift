@@ -1,25 +1,34 @@
 // rtbridge: a client's TCP connection on a listener without HTTP.
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeConfig
 import BridgeCore
 import BridgeSockets
 import BridgeTelemetry
 import BridgeWire
 import NIOCore
+import NIOOpenSSL
 
 /// A byte stream both ways, each direction with an end of its own.
 ///
 /// ```
-/// open ──back-end's end: its last bytes, FIN──▶ finished ──client's end──▶ over
-///   └──lost, failed──────────────────────────────────────────────────────▶ over
+/// open ──back-end's end: its last bytes, FIN──▶ finished ──client's end─────────────┐
+///   ├──failed, or an end that is both sides'──▶ leaving ◀────────────────────────────┘
+///   │                                              └──last bytes, FIN, client's end or linger time──▶ over
+///   └──lost─────────────────────────────────────────────────────────────────────────────────────────▶
 /// ```
 /// Nothing is read while what was read before is not taken, so that a back-end that does not read stops the client.
+/// While leaving, what the client still says is read and dropped: a close with unread bytes is a reset, which destroys
+/// what the client has not read yet (RFC 9293 §3.10.4).
 final class TCPFrontConnection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase { case open, finished, over }
+    private enum Phase { case open, finished, leaving, over }
+
+    /// How long the client may take for its own end, after ours.
+    private static let lingerTime = TimeAmount.seconds(2)
 
     private let ingress: Ingress
     private let info: ConnectionInfo
@@ -32,6 +41,9 @@ final class TCPFrontConnection: ChannelDuplexHandler {
     private var writer: SocketWriter?
     private var phase = Phase.open
     private var hasClientEnded = false
+    /// FIN is out, and all before it.
+    private var hasSentEnd = false
+    private var leaveTimer: WheelTimer?
     private var isUntaken = false
     private var isReadWanted = false
     private var isDirty = false
@@ -72,6 +84,7 @@ final class TCPFrontConnection: ChannelDuplexHandler {
     private func end() {
         guard phase != .over else { return }
         phase = .over
+        leaveTimer?.cancel()
         ingress.closed(self)
         exchange.frontClosed(failure)
         worker.note(
@@ -87,6 +100,7 @@ final class TCPFrontConnection: ChannelDuplexHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase == .open || phase == .finished else { return }
         worker.refreshClock()
         isUntaken = true
         exchange.frontBody(unwrapInboundIn(data))
@@ -96,13 +110,22 @@ final class TCPFrontConnection: ChannelDuplexHandler {
         guard case ChannelEvent.inputClosed = event, !hasClientEnded else { return }
         worker.refreshClock()
         hasClientEnded = true
-        guard phase == .open, route.config.tcp.halfClose else { return context.close(promise: nil) }
-        exchange.frontEnded()
+        switch phase {
+        case .open where failure == nil && route.config.tcp.halfClose: exchange.frontEnded()
+        case .open, .finished:
+            exchange.frontClosed(failure)
+            leave()
+        case .leaving: if hasSentEnd { context.close(promise: nil) }
+        case .over: break
+        }
     }
 
+    /// A client that ended TLS without a close_notify has ended its side nonetheless; that follows.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failure = failure ?? Failure(.aborted, .front, .body, String(describing: error))
-        context.close(promise: nil)
+        if phase == .open || phase == .finished {
+            failure = failure ?? Failure(.aborted, .front, .body, String(describing: error))
+        }
+        if (error as? TLSError)?.kind != .truncated { context.close(promise: nil) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -113,7 +136,14 @@ final class TCPFrontConnection: ChannelDuplexHandler {
     // MARK: Reading
 
     func read(context: ChannelHandlerContext) {
-        if isUntaken { isReadWanted = true } else { context.read() }
+        if isUntaken, writer?.hasFailed != true { isReadWanted = true } else { context.read() }
+    }
+
+    private func readOn() {
+        isUntaken = false
+        guard isReadWanted else { return }
+        isReadWanted = false
+        context?.read()
     }
 
     // MARK: Outbound
@@ -124,20 +154,42 @@ final class TCPFrontConnection: ChannelDuplexHandler {
         worker.flushAtTickEnd(self)
     }
 
-    /// The back-end has ended its side: so does the bridge, behind what was written.
+    /// Ends our side behind what was written.
     private func sendEnd() {
-        guard let context, phase == .open else { return }
-        phase = .finished
-        let hasClientEnded = hasClientEnded
+        guard let context else { return }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
             guard let context = self.context else { return }
-            if hasClientEnded || !route.config.tcp.halfClose {
-                context.close(promise: nil)
-            } else {
-                context.close(mode: .output, promise: nil)
-            }
+            hasSentEnd = true
+            guard phase == .leaving else { return context.close(mode: .output, promise: nil) }
+            linger(context)
         }
     }
+
+    /// Nothing more is to be said to the client but what was written, nor to be heard of it. A client that takes it
+    /// slowly has as long for it as a silent session, see ``RouteTimeouts/idle``.
+    private func leave() {
+        guard phase == .open || phase == .finished, let context else { return }
+        let isEnding = phase == .finished
+        phase = .leaving
+        arm(TimeAmount(route.config.timeouts.idle ?? RouteTimeouts().idle ?? .seconds(300)))
+        readOn()
+        if hasSentEnd { linger(context) } else if !isEnding { sendEnd() }
+    }
+
+    private func linger(_ context: ChannelHandlerContext) {
+        guard !hasClientEnded else { return context.close(promise: nil) }
+        arm(Self.lingerTime)
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func arm(_ time: TimeAmount) {
+        leaveTimer?.cancel()
+        leaveTimer = worker.timers.schedule(at: worker.eventLoop.now + time, self)
+    }
+}
+
+extension TCPFrontConnection: WheelTimerTarget {
+    func timerFired(_ timer: WheelTimer) { context?.close(promise: nil) }
 }
 
 extension TCPFrontConnection: FrontLeg {
@@ -151,10 +203,16 @@ extension TCPFrontConnection: FrontLeg {
         markDirty()
     }
 
-    func finish(_ trailers: FieldBlock?) { sendEnd() }
+    func finish(_ trailers: FieldBlock?) {
+        guard phase == .open else { return }
+        // The exchange goes on only for a client that may still speak.
+        guard !exchange.isOver else { return leave() }
+        phase = .finished
+        sendEnd()
+    }
 
     func fail(_ failure: Failure) {
-        guard phase != .over else { return }
+        guard phase == .open || phase == .finished else { return }
         self.failure = failure
         worker.logger.info(
             "session failed",
@@ -162,15 +220,10 @@ extension TCPFrontConnection: FrontLeg {
                 "route.name": "\(route.name)", "client.address": "\(info.client)",
                 "reason": "\(failure.message(route: route.name, isBrief: false))",
             ])
-        context?.close(promise: nil)
+        leave()
     }
 
-    func taken() {
-        isUntaken = false
-        guard isReadWanted else { return }
-        isReadWanted = false
-        context?.read()
-    }
+    func taken() { readOn() }
 
     /// A byte stream has no words for it: the session goes on until its end, or the end of the drain.
     func drain() { exchange.stopWaiting() }

@@ -112,7 +112,8 @@ final class WorkerState {
         for ingress in ingresses where !ingress.listener.isAdmin { ingress.drain() }
     }
 
-    var isDrained: Bool { ingresses.allSatisfy { $0.listener.isAdmin || $0.isEmpty } }
+    /// Clients are gone, and what they said last was taken.
+    var isDrained: Bool { worker.departing == 0 && ingresses.allSatisfy { $0.listener.isAdmin || $0.isEmpty } }
 
     func stop() {
         for ingress in ingresses { ingress.closeAll() }
