@@ -25,13 +25,13 @@ public final class Exchange {
     /// Told of what happens; to be set before ``open(deadline:idle:)``.
     public var front: (any FrontLeg)?
     var back: (any BackLeg)?
-    private var held = HeldBytes()
+    var held = HeldBytes()
     private var heldTrailers: FieldBlock?
     /// nil: the session ends with its back-end connection. See Exchange+Reconnect.swift.
     var reconnection: Reconnection?
     var lastAddress: String?
     var lastDropped = 0
-    private var lastAttempts = 1
+    var lastAttempts = 1
     let startedAt: NIODeadline
     /// What was tried for it; there is none while nothing has failed.
     var tried: FailureTimeline?
@@ -39,21 +39,21 @@ public final class Exchange {
     var dialled: (began: NIODeadline, took: TimeAmount)?
     var isBackWaiting = false
     /// Itself, while it has bytes for a back-end of a client that is gone: nobody else holds it then.
-    private var outlivesFront: Exchange?
+    var outlivesFront: Exchange?
     /// What the session's first back-end answered, where others may follow it: they have to agree to the same.
     public private(set) var firstHead: FieldBlock?
 
-    private var deadlineTimer: WheelTimer?
+    var deadlineTimer: WheelTimer?
     /// Set where the exchange waits in its route's ``IdleWatch``; later it has a timer.
     var idleLink: IdleLink?
-    private var idleTimer: WheelTimer?
-    private var idleAfter: TimeAmount?
-    private var lastActivity: NIODeadline
+    var idleTimer: WheelTimer?
+    var idleAfter: TimeAmount?
+    var lastActivity: NIODeadline
 
     /// Body bytes that went through, for the access record.
     public private(set) var bytesIn = 0
     public private(set) var bytesOut = 0
-    public private(set) var failure: Failure?
+    public internal(set) var failure: Failure?
 
     public init(
         front: (any FrontLeg)? = nil, request: FieldBlock, client: String, connection: ConnectionInfo? = nil,
@@ -148,41 +148,6 @@ public final class Exchange {
         }
     }
 
-    /// The client is gone, or the front leg refuses to go on; the leg has said so to the client already.
-    public func frontAborted(_ failure: Failure) {
-        guard state.closed() else { return }
-        self.failure = failure
-        close(.cancel)
-    }
-
-    /// The client is gone after its last byte: the back-end gets what is under way, then its end. A session's bytes that
-    /// wait for a back-end go to it when it is there, if that is in time.
-    ///
-    /// - Parameter failure: why it is gone, where that was not in order.
-    public func frontClosed(_ failure: Failure? = nil) {
-        if !isOver { self.failure = failure }
-        switch state.frontClosed(hasHeld: hasHeld) {
-        case .finishAndDetach:
-            back?.finish(nil)
-            close(.detach)
-        case .detach: close(.detach)
-        case .outlive:
-            front = nil
-            outlivesFront = self
-            worker.departs()
-        case .cancel: close(.cancel)
-        case .ignore: break
-        }
-    }
-
-    /// A request without anybody who asks is none: only sessions go on for what waits.
-    private var hasHeld: Bool {
-        switch route.config.backend.protocol {
-        case .tcp, .udp, .websocket: !held.isEmpty || reconnection?.held.byteCount ?? 0 > 0
-        case .grpc, .http: false
-        }
-    }
-
     public func frontWritable() {
         guard isBackWaiting, front?.isWritable == true else { return }
         isBackWaiting = false
@@ -256,79 +221,9 @@ public final class Exchange {
 
     public func backWritable() { takeFromFront() }
 
-    // MARK: Ends
-
-    /// Ends the exchange with a failure that the client is told.
-    public func fail(_ failure: Failure) {
-        guard state.closed() else { return }
-        self.failure = failure
-        note(failure)
-        front?.fail(failure)
-        close(.cancel)
-    }
-
     private func takeFromFront() {
         guard state.phase == .open, let back, back.isWritable else { return }
         front?.taken()
-    }
-
-    private enum BackEnd { case detach, cancel }
-
-    private func close(_ end: BackEnd) {
-        deadlineTimer?.cancel()
-        if let idleLink { idleLink.watch.remove(self) } else { idleTimer?.cancel() }
-        reconnection?.close()
-        _ = held.removeAll()
-        let back = back
-        if let back {
-            if let address = back.address { lastAddress = address }
-            lastDropped += back.dropped
-            lastAttempts = back.attempts
-        }
-        self.back = nil
-        count()
-        front = nil
-        if outlivesFront != nil {
-            outlivesFront = nil
-            worker.hasDeparted()
-        }
-        switch end {
-        case .detach: back?.detach()
-        case .cancel: back?.cancel()
-        }
-    }
-}
-
-extension Exchange: WheelTimerTarget {
-    public func timerFired(_ timer: WheelTimer) {
-        guard timer !== idleTimer else { return lookForSilence() }
-        let key = front?.deadlineKey ?? ""
-        let reason = "the call's deadline has passed (\(key))"
-        fail(
-            Failure(
-                .deadlineExceeded, .bridge, .body, reason, address: back?.address,
-                timeout: Failure.Timeout(rawValue: key)))
-    }
-
-    /// The time is over in which not a byte went through, unless one did.
-    func lookForSilence() {
-        guard let idleAfter else { return }
-        guard worker.now - lastActivity < idleAfter else {
-            let seconds = Double(idleAfter.nanoseconds) / 1e9
-            let key: Failure.Timeout = route.config.backend.protocol == .udp ? .udpIdle : .idle
-            if state.phase == .open, front?.endsInSilence == true { return endInSilence(key) }
-            let reason = "no byte in either direction for \(seconds) s (\(key.rawValue))"
-            fail(Failure(.idleTimeout, .bridge, .body, reason, address: back?.address, timeout: key))
-            return
-        }
-        idleTimer = worker.timers.schedule(at: lastActivity + idleAfter, self)
-    }
-
-    private func endInSilence(_ key: Failure.Timeout) {
-        guard state.closed() else { return }
-        route.counters.timedOut(key.rawValue)
-        front?.finish(nil)
-        close(.cancel)
     }
 }
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from support.ports import accepts, free_port
+from support.ports import accepts, free_port, free_port_of_both
 from support.processes import Child
 from support.tunnel import Tunnel
 from support.waiting import DEADLINE, wait_until
@@ -100,7 +100,7 @@ def test_redis_through_a_tunnel(start, start_bridge, make_config, program, tmp_p
 
 
 def test_dns_by_datagrams_to_dnsmasq(start, start_bridge, make_config, program):
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port_of_both()
     start(program("dnsmasq"), "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--pid-file",
           "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={port}", "--user=root",
           *[f"--address=/host{number}.example/192.0.2.{number}" for number in range(1, 51)])

@@ -12,6 +12,7 @@ import pytest
 
 from support.admin import failures, value, wait_value
 from support.bridge import binary
+from support.ports import free_port_of_both
 from support.processes import Backend, Child
 from support.waiting import DEADLINE, PATIENCE, wait_until
 
@@ -366,9 +367,7 @@ def dns_query(name, number):
 
 def test_dns_to_dnsmasq(start_bridge, program, tmp_path):
     """RFC 1035 §4.2.1; each question from a port of its own, as resolvers ask, more than 16 in all."""
-    with udp_socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port_of_both()
     server = Child([program("dnsmasq"), "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
                     "--pid-file", f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces",
                     "--address=/bridge.example/192.0.2.77"], tmp_path / "dnsmasq.log")

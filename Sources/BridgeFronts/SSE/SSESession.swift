@@ -15,7 +15,7 @@ import NIOCore
 ///    └──failure: HTTP error──▶ over └──DELETE · no client for the resume time────────────────────────────────▶
 /// ```
 final class SSESession {
-    private enum Phase { case opening, open, ended, over }
+    enum Phase { case opening, open, ended, over }
 
     /// What may be on its way to a client before it says that it took it.
     private static let maximumOutstanding = 64 * 1024
@@ -24,11 +24,11 @@ final class SSESession {
     let request: FrontRequest
     private let options: SSEOptions
     private let startedAt: NIODeadline
-    private var exchange: Exchange!
-    private var phase = Phase.opening
-    private var ring: EventRing
-    private var writer: SSEEventWriter
-    private var failure: Failure?
+    var exchange: Exchange!
+    var phase = Phase.opening
+    var ring: EventRing
+    var writer: SSEEventWriter
+    var failure: Failure?
     /// The client that is there now, and how many there have been.
     private var client: NIOLoopBound<SSEClient>?
     private var clientCount = 0
@@ -57,7 +57,7 @@ final class SSESession {
     }
 
     private var worker: Worker { request.worker }
-    private var isGRPC: Bool { request.route.config.backend.protocol == .grpc }
+    var isGRPC: Bool { request.route.config.backend.protocol == .grpc }
     private var isUDP: Bool { request.route.config.backend.protocol == .udp }
 
     /// For the workers of its clients.
@@ -91,7 +91,7 @@ final class SSESession {
 
     // MARK: The client
 
-    private func tellClient(_ tell: @escaping @Sendable (SSEClient) -> Void) {
+    func tellClient(_ tell: @escaping @Sendable (SSEClient) -> Void) {
         guard let client else { return }
         SSELoops.run(on: client.eventLoop) { tell(client.value) }
     }
@@ -112,7 +112,7 @@ final class SSESession {
     }
 
     /// The first bytes for a client, then all that waits.
-    private func begin(lost: Int) {
+    func begin(lost: Int) {
         var first = ByteBuffer()
         EventStream.writeRetry(milliseconds: Int64(options.retry / .milliseconds(1)), into: &first)
         if clientCount == 1 { writer.writeSession(into: &first) } else { first.writeStaticString("\n") }
@@ -148,7 +148,7 @@ final class SSESession {
         exchange.frontClosed(failure)
     }
 
-    private func pump() {
+    func pump() {
         while client != nil, outstanding < Self.maximumOutstanding, let event = ring.send() {
             outstanding += event.readableBytes
             lastSent = worker.now
@@ -200,7 +200,7 @@ final class SSESession {
     // MARK: Ends
 
     /// No more events will come; those that are there wait for the client, who may have to come back for them.
-    private func end(_ text: String) {
+    func end(_ text: String) {
         guard phase == .open else { return }
         phase = .ended
         note()
@@ -210,13 +210,13 @@ final class SSESession {
         pump()
     }
 
-    private func answerPoster(_ status: Int, _ text: String?) {
+    func answerPoster(_ status: Int, _ text: String?) {
         let answer = poster
         poster = nil
         answer?(status, text)
     }
 
-    private func becomeOver() {
+    func becomeOver() {
         guard phase != .over else { return }
         if phase != .ended { note() }
         phase = .over
@@ -238,66 +238,6 @@ final class SSESession {
                 bytesOut: exchange.bytesOut, dropped: exchange.dropped, attempts: exchange.attempts,
                 reconnects: exchange.reconnects,
                 duration: .nanoseconds((worker.eventLoop.now - startedAt).nanoseconds)))
-    }
-}
-
-extension SSESession: FrontLeg {
-    var isWritable: Bool { ring.hasRoom }
-
-    func backOpened(_ head: FieldBlock?) {
-        guard phase == .opening else { return }
-        phase = .open
-        writer.opened(head)
-        begin(lost: 0)
-    }
-
-    func deliver(_ bytes: ByteBuffer, _ flags: BodyFlags) {
-        guard phase == .open else { return }
-        do throws(GRPCFrameError) {
-            try writer.write(bytes, into: &ring)
-            pump()
-        } catch {
-            let failure = Failure(
-                .protocolViolation, .back, .body, error.status.message, grpcCode: Int(error.status.code.rawValue))
-            fail(failure)
-            exchange.frontAborted(failure)
-        }
-    }
-
-    func finish(_ trailers: FieldBlock?) {
-        if phase == .opening { backOpened(nil) }
-        end(isGRPC ? SSECall.status(trailers) : "{}")
-    }
-
-    func fail(_ failure: Failure) {
-        self.failure = failure
-        let text = failure.message(route: request.route.name, isBrief: request.route.isBrief)
-        guard phase == .opening else {
-            return end(SSECall.status(code: isGRPC ? failure.grpcStatusCode : nil, message: text))
-        }
-        let status = failure.httpStatus
-        tellClient { $0.refuse(status, text) }
-        becomeOver()
-    }
-
-    func taken() { answerPoster(204, nil) }
-
-    func drain() {
-        guard phase == .open else { return phase == .opening ? exchange.stopWaiting() : () }
-        end(SSECall.status(code: nil, message: "rtbridge is shutting down"))
-        exchange.frontClosed()
-    }
-
-    func backReconnecting(attempt: Int, delay: Duration) {
-        tellOfBack(ReconnectEvents.reconnecting(attempt: attempt, delay: delay))
-    }
-
-    func backReconnected() { tellOfBack(ReconnectEvents.reconnected) }
-
-    private func tellOfBack(_ text: ByteBuffer) {
-        guard phase == .open, request.route.config.reconnect?.policy.mode == .notify, isWritable else { return }
-        ring.append(writer.event("rtbridge.back", String(buffer: text), number: ring.next))
-        pump()
     }
 }
 
