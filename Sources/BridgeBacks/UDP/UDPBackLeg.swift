@@ -27,7 +27,7 @@ final class UDPBackLeg: BackLeg {
     private(set) var dropped = 0
     private(set) var address: String?
 
-    /// Up to this many bytes a datagram goes on in memory of its own.
+    /// Up to this many bytes a datagram waits in memory of its own.
     private static let maximumCopied = 4 * 1024
 
     init(connector: UDPConnector) { self.connector = connector }
@@ -123,9 +123,9 @@ final class UDPBackLeg: BackLeg {
             let limit = "a datagram is longer than \(options.maxDatagramBytes) bytes (udp.maxDatagramBytes)"
             return end { $0.backFailed(Failure(.messageTooBig, .back, .body, limit, address: address)) }
         }
-        // It lies in memory for the longest one, which is free for the next once nobody holds this one.
-        let datagram = datagram.readableBytes <= Self.maximumCopied ? ByteBuffer(buffer: datagram) : datagram
         guard isWaitingForTake else { return pass(datagram) }
+        // It lies in memory for the longest one, which would wait with it.
+        let datagram = datagram.readableBytes <= Self.maximumCopied ? ByteBuffer(buffer: datagram) : datagram
         if queue.count < options.queueDatagrams {
             queue.append(datagram)
         } else {
