@@ -28,7 +28,7 @@ test:
 instructions:
 	@.ci/instructions $(INSTRUCTIONS_ARGS)
 
-## CPU time per request against the peers, in one run: some twelve minutes. QUICK=1: some two, and rougher. JOBS=web-h2,ws:
+## CPU time per request against the peers, in one run: some thirteen minutes. QUICK=1: some two, and rougher. JOBS=web-h2,ws:
 ## some of the jobs; JOBS=scale: many sessions, streams and routes. BENCH_ARGS="--json FILE --svg FILE": see
 ## Tests/Benchmarks/compare.py --help.
 bench: build

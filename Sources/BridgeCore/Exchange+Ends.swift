@@ -24,6 +24,8 @@ extension Exchange {
         case .detach: close(.detach)
         case .outlive:
             front = nil
+            // A leg may say so at its client's end, and again at its connection's.
+            guard outlivesFront == nil else { break }
             outlivesFront = self
             worker.departs()
         case .cancel: close(.cancel)

@@ -6,7 +6,7 @@ import BridgeWire
 import NIOCore
 
 /// Bodies in gRPC-Web's frames; trailers are the last of them (gRPC PROTOCOL-WEB.md).
-final class GRPCWebFrontLeg: GRPCFrontLeg {
+class GRPCWebFrontLeg: GRPCFrontLeg {
     private let answerType: String
     private let isTextAnswer: Bool
     private let clientAccepts: FieldValue?
@@ -14,9 +14,12 @@ final class GRPCWebFrontLeg: GRPCFrontLeg {
     private var requestBodyState: GRPCWebRequestBody
     private var responseBodyState: GRPCWebResponseBody?
 
-    init(_ request: FrontRequest, _ type: GRPCWebContentType) {
+    convenience init(_ request: FrontRequest, _ type: GRPCWebContentType) {
+        self.init(request, type, answer: type.response(accept: request.head.fields.first("accept")))
+    }
+
+    init(_ request: FrontRequest, _ type: GRPCWebContentType, answer: GRPCWebContentType) {
         let head = request.head
-        let answer = type.response(accept: head.fields.first("accept"))
         answerType = answer.value
         isTextAnswer = answer.mode == .text
         clientAccepts = head.fields.first("grpc-accept-encoding")
@@ -27,18 +30,18 @@ final class GRPCWebFrontLeg: GRPCFrontLeg {
     }
 
     override var frontName: String { "grpc-web" }
-    override var isNative: Bool { false }
     override var saysEmptyBody: Bool { true }
-    override var frontContentType: String { answerType }
-    override var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
+    override final var isNative: Bool { false }
+    override final var frontContentType: String { answerType }
+    override final var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
 
-    override func passRequest(_ bytes: ByteBuffer, to exchange: Exchange) throws(GRPCFrameError) {
+    override final func passRequest(_ bytes: ByteBuffer, to exchange: Exchange) throws(GRPCFrameError) {
         exchange.frontBody(try requestBodyState.transform(bytes))
     }
 
-    override func checkRequestEnd() throws(GRPCFrameError) { try requestBodyState.finish() }
+    override final func checkRequestEnd() throws(GRPCFrameError) { try requestBodyState.finish() }
 
-    override func responseBegan(_ answer: FieldBlock) -> Bool {
+    override final func responseBegan(_ answer: FieldBlock) -> Bool {
         let body = GRPCWebResponseBody(
             text: isTextAnswer, encoding: answer.first("grpc-encoding"), clientAccepts: clientAccepts,
             maxMessageBytes: maxMessageBytes)
@@ -46,7 +49,7 @@ final class GRPCWebFrontLeg: GRPCFrontLeg {
         return !body.dropsEncodingField
     }
 
-    override func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
+    override final func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
         stream.write(try responseBodyState?.transform(bytes) ?? bytes)
     }
 

@@ -6,21 +6,11 @@ import BridgeWire
 import NIOCore
 
 /// gRPC-Web's frames; header fields and trailers are frames as well, and the call's stream writes them.
-final class GRPCWebSocketFrontLeg: GRPCFrontLeg {
-    private let answerType: String
-    private let clientAccepts: FieldValue?
-    private let maxMessageBytes: Int
-    private var responseBodyState: GRPCWebResponseBody?
-
+final class GRPCWebSocketFrontLeg: GRPCWebFrontLeg {
     /// - Throws: ``GRPCFrameError`` (INTERNAL) if the content-type is another protocol's.
     init(_ request: FrontRequest) throws(GRPCFrameError) {
-        let head = request.head
-        let type = try Self.contentType(head.fields.first("content-type"))
-        answerType = type.value
-        clientAccepts = head.fields.first("grpc-accept-encoding")
-        maxMessageBytes = request.route.config.maxMessageBytes
-        let isTLS = request.route.isBackTLS
-        super.init(request, asking: GRPCFields.request(head, contentType: type.native, isTLS: isTLS))
+        let type = try Self.contentType(request.head.fields.first("content-type"))
+        super.init(request, type, answer: type)
     }
 
     /// The transport's clients send gRPC-Web's; it says no more than how messages are encoded.
@@ -34,19 +24,9 @@ final class GRPCWebSocketFrontLeg: GRPCFrontLeg {
     }
 
     override var frontName: String { "grpc-websockets" }
-    override var isNative: Bool { false }
-    override var frontContentType: String { answerType }
-    override var isInsideFrame: Bool { responseBodyState?.isInsideFrame ?? false }
+    override var saysEmptyBody: Bool { false }
 
-    override func responseBegan(_ answer: FieldBlock) -> Bool {
-        let body = GRPCWebResponseBody(
-            text: false, encoding: answer.first("grpc-encoding"), clientAccepts: clientAccepts,
-            maxMessageBytes: maxMessageBytes)
-        responseBodyState = body
-        return !body.dropsEncodingField
-    }
-
-    override func writeResponse(_ bytes: ByteBuffer, to stream: any HTTPFrontStream) throws(GRPCFrameError) {
-        stream.write(try responseBodyState?.transform(bytes) ?? bytes)
+    override func endAnswer(_ stream: any HTTPFrontStream, _ trailers: FieldBlock, _ worker: Worker) {
+        stream.finish(GRPCFields.response(trailers))
     }
 }
