@@ -77,10 +77,12 @@ int main(int argc, char **argv) {
                                    run_handshakes, options.streams ? run_tunnels : run_idle, run_slow, run_calls};
     prepare[options.mode]();
     if (!options.is_controlled) return run[options.mode](options.seconds), 0;
+    void (*attend)(int) = options.mode != IDLE_MODE ? NULL : options.streams ? attend_tunnels : attend_idle;
+    setvbuf(stdin, NULL, _IONBF, 0); // so that a line which is there is in the pipe
     printf("ready\n");
     fflush(stdout);
     double seconds;
-    while (scanf("%lf", &seconds) == 1) {
+    while (attend_until_told(attend), scanf("%lf", &seconds) == 1) {
         if (!(seconds > 0 && seconds <= 86400)) fail("--control: %g seconds are outside 0…86400", seconds);
         run[options.mode](seconds);
     }

@@ -74,8 +74,9 @@ def _rest(rounds):
         seen = measured[-1].extra
         if "restCPUShare" in seen:
             pings = f" and {seen['pings']} pings answered" if "pings" in seen else ""
+            spread = f"; in {seen['processes']} processes, for ulimit -Hn" if seen["processes"] > 1 else ""
             parts.append(f"{name}: {seen['few']:,} → {seen['many']:,}: {seen['fewMiB']:.0f} → {seen['manyMiB']:.0f} MiB; then "
-                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}")
+                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}{spread}")
         elif "slowBytesSent" in seen:
             parts.append(f"the slow one sent {seen['slowBytesSent'] / 1024:.0f} KiB until nobody took any more")
     return "\n  ".join(parts) or None

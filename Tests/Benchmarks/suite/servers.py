@@ -104,9 +104,9 @@ class Counters:
 class Backend(Server):
     """backend/: what all proxies stand before."""
 
-    def __init__(self, core, directory):
-        counters = Path(directory) / "counters"
-        super().__init__("backend", [Path(directory) / "backend", counters], core, directory)
+    def __init__(self, core, directory, name="backend"):
+        counters = Path(directory) / f"{name}.counters"
+        super().__init__(name, [Path(directory) / "backend", counters], core, directory)
         self.wait_for("ports", lambda: len(self.lines()) == 4)
         ports = dict(line.split() for line in self.lines())
         self.grpc, self.tcp, self.udp, self.http = (int(ports[name]) for name in ("grpc", "tcp", "udp", "http"))
