@@ -15,7 +15,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail_errno(const char *form
 
 // MARK: Options (options.c)
 
-enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE, CALLS_MODE };
+enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE, CALLS_MODE, FEED_MODE };
 enum transport { TCP, TLS, UDP };
 
 struct options {
@@ -103,6 +103,9 @@ void run_texts(double seconds);
 void exchange_text(struct connection *c); // one message and its echo; blocking
 void prepare_calls(void); // calls.c: gRPC over WebSocket
 void run_calls(double seconds);
+void prepare_feed(void); // feed.c: texts that come unasked, but for their number
+void run_feed(double seconds);
+void attend_feed(int milliseconds);
 
 // Message bytes: byte i is i * 7 + 3.
 uint8_t *make_pattern(size_t count);

@@ -68,7 +68,8 @@ def _web(job, bench):
 
 def _workers(job, bench):
     # Both may use the same cores, so that the number of workers is all that differs.
-    shapes = {bench.subject: Shape(workers=2, cores=bench.cores.two), "1 worker": Shape(workers=1, cores=bench.cores.two)}
+    cores = bench.cores.light if job.load_is_light else bench.cores.two
+    shapes = {bench.subject: Shape(workers=2, cores=cores), "1 worker": Shape(workers=1, cores=cores)}
     return _shapes(job, bench, shapes)
 
 
