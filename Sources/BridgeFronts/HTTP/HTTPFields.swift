@@ -38,6 +38,7 @@ enum HTTPFields {
     /// RFC 9113 §8.2.3: several cookie fields "MUST be concatenated into a single octet string using the two-octet
     /// delimiter of 0x3b, 0x20" before they are passed into a context that is not HTTP/2.
     private static func appendCookies(_ request: FieldBlock, to fields: inout FieldBlock) {
+        guard request.contains("cookie") else { return }
         var cookies: [UInt8] = []
         request.forEach { name, value in
             guard FieldBytes.areEqual(name, "cookie") else { return }

@@ -27,16 +27,19 @@ public enum HTTPFront: FrontProtocol {
 
     /// Why a request cannot be passed on.
     private static func problem(_ head: RequestHead) -> (Int, String)? {
-        let method = head.fields.first(":method") ?? []
-        guard HTTP1Target.isMethod(method) else { return (400, "The method is not a token.") }
-        // A tunnel to anywhere, and an echo of fields that scripts may not see (RFC 9110 §9.3.6, §9.3.8).
-        if method.elementsEqual("CONNECT".utf8) || method.elementsEqual("TRACE".utf8) {
-            return (405, "\(String(decoding: method, as: UTF8.self)) is not passed on.")
+        let fields = head.fields
+        guard fields.withFirst(":method", HTTP1Target.isMethod) ?? false else {
+            return (400, "The method is not a token.")
         }
-        guard HTTP1Target.isTarget(head.fields.first(":path") ?? []) else {
+        // A tunnel to anywhere, and an echo of fields that scripts may not see (RFC 9110 §9.3.6, §9.3.8).
+        let isRefused = fields.withFirst(":method") {
+            FieldBytes.areEqual($0, "CONNECT") || FieldBytes.areEqual($0, "TRACE")
+        }
+        if isRefused == true { return (405, "\(fields.string(":method") ?? "") is not passed on.") }
+        guard fields.withFirst(":path", HTTP1Target.isTarget) ?? false else {
             return (400, "The path is not a valid one.")
         }
-        guard HTTP1Target.isAuthority(head.fields.first(":authority") ?? []) else {
+        guard fields.withFirst(":authority", HTTP1Target.isAuthority) ?? true else {
             return (400, "The authority is not a host and a port.")
         }
         return hostProblem(head).map { (400, $0) }
