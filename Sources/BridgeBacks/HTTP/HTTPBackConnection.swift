@@ -21,7 +21,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     /// Its owner is gone.
     private(set) var isOrphan = false
     private let connector: HTTPConnector
-    private var output: HTTPBackOutput
+    private let output: HTTPBackOutput
     private let parser = HTTP1Parser(.responses, maximumBytes: HTTPResponse.maximumHeadBytes)
     private var context: ChannelHandlerContext?
     private var leg: HTTPBackLeg?
@@ -37,7 +37,10 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private var isDirty = false
     /// It was lost or given up: what comes is nobody's.
     private var isOver = false
-    private var idleTimer: WheelTimer?
+    private var idleTimer = LazyTimer()
+    private var isClear = false
+    /// The channel was asked to read, and has brought nothing yet. Known where nothing stands before the socket.
+    private var isReading = false
     private var error: (any Error)?
 
     init(_ endpoint: Endpoint, _ connector: HTTPConnector, owner: ConnectionInfo? = nil) {
@@ -52,23 +55,25 @@ final class HTTPBackConnection: ChannelInboundHandler {
     var isReused: Bool { served > 1 }
     var isWritable: Bool { output.isWritable }
     /// See ``SystemSocket/hasEnded(_:)``.
-    var hasEnded: Bool { output.descriptor.map(SystemSocket.hasEnded) ?? (context == nil) }
+    var hasEnded: Bool { isOver || output.descriptor.map(SystemSocket.hasEnded) ?? (context == nil) }
 
     // MARK: Commands of the connector
 
     func opened(_ channel: any Channel, isClear: Bool) {
         output.opened(channel, isClear: isClear)
         if let owner, context != nil { worker.keptForClients.add(self, for: owner) }
+        self.isClear = isClear
+        isReading = isClear
         channel.read()
     }
 
     /// It goes to the pool; `time` is the longest that it waits there.
     func rest(_ time: TimeAmount?) {
-        idleTimer = time.map { worker.timers.schedule(at: worker.now + $0, self) }
+        if let time { idleTimer.schedule(at: worker.now + time, worker, self) }
     }
 
     func close() {
-        idleTimer?.cancel()
+        idleTimer.cancel()
         isOver = true
         leg = nil
         context?.close(promise: nil)
@@ -77,7 +82,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     // MARK: Commands of the leg
 
     func begin(_ leg: HTTPBackLeg, _ head: FieldBlock, host: String?) {
-        idleTimer?.cancel()
+        idleTimer.callOff()
         self.leg = leg
         served += 1
         request = HTTP1RequestWriter(head, host: host)
@@ -87,7 +92,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
         isWaitingForTake = false
         parser.isAnswerToHead = head.withFirst(":method") { FieldBytes.areEqual($0, "HEAD") } ?? false
         markDirty()
-        if !isInRead { context?.read() }
+        if !isInRead { read() }
     }
 
     func write(_ bytes: ByteBuffer) {
@@ -111,7 +116,13 @@ final class HTTPBackConnection: ChannelInboundHandler {
     func taken() {
         guard isWaitingForTake else { return }
         isWaitingForTake = false
-        if !isInRead { context?.read() }
+        if !isInRead { read() }
+    }
+
+    private func read() {
+        guard !isReading else { return }
+        isReading = isClear
+        context?.read()
     }
 
     private func markDirty() {
@@ -136,6 +147,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
         isInRead = true
+        isReading = false
         var bytes = unwrapInboundIn(data)
         while bytes.readableBytes > 0, !isOver {
             let parsed = parser.parse(&bytes)
@@ -145,11 +157,13 @@ final class HTTPBackConnection: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isInRead = false
-        if !isWaitingForTake { context.read() }
+        isReading = false
+        if !isWaitingForTake { read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         worker.refreshClock()
+        output.writabilityChanged(context)
         if isWritable { leg?.writable() }
     }
 
@@ -176,7 +190,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
         isOver = true
         let (leg, context) = (leg, context)
         self.leg = nil
-        idleTimer?.cancel()
+        idleTimer.cancel()
         connector.closed(self)
         leg?.lost(lossFailure, wasReused: isReused, wasSentWhole: wasSentWhole, hasAnswer: hasSeenAnswer)
         context?.close(promise: nil)
@@ -241,6 +255,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     private func answerEnded(_ trailers: FieldBlock?, isLast: Bool) {
         guard let leg, let answerHead else { return }
         self.leg = nil
+        self.answerHead = nil
         // RFC 9112 §9.3: a request that was not sent to its end leaves nothing that the next one could follow; and what
         // stands behind the answer must not be taken for the next one's.
         let isReusable = answerHead.isKeepAlive && request?.isOver == true && error == nil && isLast
@@ -280,6 +295,7 @@ extension HTTPBackConnection: KeptForClient {
 extension HTTPBackConnection: WheelTimerTarget {
     /// It has waited long enough.
     func timerFired(_ timer: WheelTimer) {
+        guard idleTimer.isDue(worker, self) else { return }
         connector.closed(self)
         close()
     }

@@ -6,17 +6,19 @@ import BridgeSockets
 import NIOCore
 
 /// Gathers what a tick has for the back-end, for one system call. Its memory is the worker's between ticks.
-struct HTTPBackOutput {
+final class HTTPBackOutput {
     /// Larger pieces are not copied.
     private static let maximumCopied = 4 * 1024
     private static let maximumGathered = 64 * 1024
 
     private let worker: Worker
     private var context: ChannelHandlerContext?
-    private var channel: (any Channel)?
+    /// As the channel says it; asking it costs more.
+    private var isChannelWritable = true
     /// Where no TLS stands before the socket.
     private var socket: SocketWriter?
-    private var handle: CInt?
+    /// The socket, as long as the handler is there.
+    private(set) var descriptor: CInt?
     private var outbound = ByteBuffer()
     /// A piece behind ``outbound`` that is not copied, and what stands behind that.
     private var large = ByteBuffer()
@@ -24,34 +26,31 @@ struct HTTPBackOutput {
 
     init(_ worker: Worker) { self.worker = worker }
 
-    /// The socket, as long as the channel is open.
-    var descriptor: CInt? { channel?.isActive == true ? handle : nil }
+    func added(_ context: ChannelHandlerContext) { self.context = context }
 
-    mutating func added(_ context: ChannelHandlerContext) {
-        self.context = context
-        channel = context.channel
-    }
-
-    mutating func removed() {
+    func removed() {
         context = nil
-        channel = nil
+        descriptor = nil
+        isChannelWritable = false
         socket = nil
         clear()
     }
 
     /// The channel is connected. `isClear`: no TLS stands between.
-    mutating func opened(_ channel: any Channel, isClear: Bool) {
+    func opened(_ channel: any Channel, isClear: Bool) {
         socket = SocketWriter(channel, isClear: isClear)
-        handle = SystemSocket.descriptor(of: channel)
+        descriptor = SystemSocket.descriptor(of: channel)
     }
 
     var isWritable: Bool {
         outbound.readableBytes + large.readableBytes + behind.readableBytes < Self.maximumGathered
-            && channel?.isWritable ?? false
+            && isChannelWritable
     }
 
+    func writabilityChanged(_ context: ChannelHandlerContext) { isChannelWritable = context.channel.isWritable }
+
     /// Adds to what goes out with the next ``flush()``.
-    mutating func gather(_ write: (inout ByteBuffer) -> Void) {
+    func gather(_ write: (inout ByteBuffer) -> Void) {
         guard context != nil else { return }
         if large.readableBytes > 0 {
             if behind.capacity == 0 { behind = worker.takeOutput() }
@@ -63,19 +62,19 @@ struct HTTPBackOutput {
     }
 
     /// Adds a piece. One that is large is sent as it is; a second one sends what stands before it.
-    mutating func gather(_ bytes: ByteBuffer) {
+    func gather(_ bytes: ByteBuffer) {
         guard context != nil else { return }
         guard bytes.readableBytes > Self.maximumCopied else { return gather { $0.writeImmutableBuffer(bytes) } }
         if large.readableBytes > 0 { send() }
         large = bytes
     }
 
-    mutating func flush() {
+    func flush() {
         send()
         if let socket { socket.flush() } else { context?.flush() }
     }
 
-    private mutating func send() {
+    private func send() {
         guard let context else { return }
         if let socket {
             if large.readableBytes > 0 { socket.send(outbound, large, behind) } else { socket.send(outbound) }
@@ -87,7 +86,7 @@ struct HTTPBackOutput {
         clear()
     }
 
-    private mutating func clear() {
+    private func clear() {
         large = ByteBuffer()
         if outbound.capacity > 0 {
             worker.giveBackOutput(outbound)
@@ -99,3 +98,6 @@ struct HTTPBackOutput {
         }
     }
 }
+
+@available(*, unavailable)
+extension HTTPBackOutput: Sendable {}

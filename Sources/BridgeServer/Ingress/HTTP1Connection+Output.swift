@@ -61,7 +61,7 @@ extension HTTP1Connection {
     /// What stands behind the request are raw bytes.
     func becomeTunnel() {
         phase = .tunnel
-        timer?.cancel()
+        timer.callOff()
         passUnread()
         readIfWanted()
     }
@@ -105,7 +105,7 @@ extension HTTP1Connection {
         untaken = 0
         phase = .idle
         guard !isDraining else { return finishOutput() }
-        arm(ingress.listener.limits.idleTimeout)
+        arm(ingress.listener.limits.idleTimeout, now: worker.now)
         // The next request, once this one's callers have returned.
         guard unread.readableBytes > 0 else { return readIfWanted() }
         worker.eventLoop.assumeIsolated().execute { [self] in

@@ -47,8 +47,10 @@ final class HTTP1Connection: ChannelDuplexHandler {
     var untaken = 0
     var isDirty = false
     private var isReadWanted = false
+    /// As the channel says it; asking it costs more.
+    private var isChannelWritable = true
     var isDraining = false
-    var timer: WheelTimer?
+    var timer = LazyTimer()
 
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
@@ -58,7 +60,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     var worker: Worker { ingress.worker }
     var isWritable: Bool {
-        outbound.readableBytes + behind.readableBytes < 64 * 1024 && context?.channel.isWritable ?? false
+        outbound.readableBytes + behind.readableBytes < 64 * 1024 && isChannelWritable
     }
 
     // MARK: Lifecycle
@@ -78,8 +80,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
         worker.refreshClock()
         context = nil
         phase = .closed
+        isChannelWritable = false
         unread = ByteBuffer()
-        timer?.cancel()
+        timer.cancel()
         ingress.closed(self)
         worker.keptForClients.ended(info)
         abandonStream(reason)
@@ -93,9 +96,10 @@ final class HTTP1Connection: ChannelDuplexHandler {
         handler?.requestAborted(reason)
     }
 
-    func arm(_ duration: Duration?) {
-        timer?.cancel()
-        timer = duration.map { worker.timers.schedule(at: worker.eventLoop.now + TimeAmount($0), self) }
+    /// - Parameter now: nil: outside of an event that has brought the worker's clock up to date.
+    func arm(_ duration: Duration?, now: NIODeadline? = nil) {
+        guard let duration else { return timer.callOff() }
+        timer.schedule(at: (now ?? worker.eventLoop.now) + TimeAmount(duration), worker, self)
     }
 
     // MARK: Inbound
@@ -115,7 +119,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func begin(_ head: HTTP1Head) {
         phase = .busy
         hasServed = true
-        timer?.cancel()
+        timer.callOff()
         let stream = HTTP1Stream(self, head)
         self.stream = stream
         if let problem = head.problem {
@@ -198,6 +202,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         worker.refreshClock()
+        isChannelWritable = context.channel.isWritable
         if isWritable { stream?.handler?.responseWritable() }
     }
 }
@@ -214,6 +219,7 @@ extension HTTP1Connection: TickFlushable {
 
 extension HTTP1Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
+        guard self.timer.isDue(worker, self) else { return }
         switch phase {
         case .busy, .tunnel: break
         case .idle:

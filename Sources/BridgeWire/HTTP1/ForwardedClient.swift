@@ -22,7 +22,7 @@ public struct ForwardedClient {
 
     /// - Parameter request: its lists stay before what is ours; nil: ours alone.
     public func append(to fields: inout FieldBlock, keeping request: FieldBlock?) {
-        appendList("x-forwarded-for", Array(client.utf8), to: &fields, keeping: request)
+        appendList("x-forwarded-for", client.utf8, to: &fields, keeping: request)
         fields.append("x-forwarded-proto", scheme)
         if !host.isEmpty { fields.append("x-forwarded-host", host) }
         appendList("forwarded", element, to: &fields, keeping: request)
@@ -30,7 +30,7 @@ public struct ForwardedClient {
 
     /// Behind the elements of the request's own list.
     private func appendList(
-        _ name: StaticString, _ last: [UInt8], to fields: inout FieldBlock, keeping request: FieldBlock?
+        _ name: StaticString, _ last: some Collection<UInt8>, to fields: inout FieldBlock, keeping request: FieldBlock?
     ) {
         guard let request, request.contains(name) else { return fields.append(name, last) }
         var list: [UInt8] = []

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What ``HTTP1Parser`` makes of a request line or a status line and the fields behind it.
-public struct HTTP1Head {
+///
+/// A class, because it goes from hand to hand.
+public final class HTTP1Head {
     /// As HTTP/2 would say it: of a request with `:method`, `:scheme`, `:path` and `:authority`, of a response with
     /// `:status`; names in lower case.
     public internal(set) var fields = FieldBlock()
@@ -20,3 +22,6 @@ public struct HTTP1Head {
 
     public init() {}
 }
+
+@available(*, unavailable)
+extension HTTP1Head: Sendable {}

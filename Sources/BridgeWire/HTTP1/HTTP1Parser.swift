@@ -194,7 +194,7 @@ extension HTTP1Parser {
     func headEnded() -> CInt {
         let machine = machine.pointee
         guard machine.http_major == 1 else { return refuse(.version) }
-        var head = HTTP1Head()
+        let head = HTTP1Head()
         head.isHTTP10 = machine.http_minor == 0
         head.isKeepAlive = c_nio_llhttp_should_keep_alive(self.machine) != 0
         head.isUpgrade = machine.upgrade != 0
