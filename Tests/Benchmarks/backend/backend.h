@@ -14,13 +14,15 @@ struct counters {
     uint64_t calls, echoed, datagrams; // calls and HTTP/1.1 requests answered, bytes echoed over TCP, datagrams echoed
     uint64_t held;                     // calls that wait for `release`
     uint64_t release;                  // not 0: held calls are answered
+    uint64_t fed;                      // texts that the feed was asked for
 };
 extern struct counters *counters;
 
-enum kind { GRPC_LISTENER, TCP_LISTENER, HTTP_LISTENER, DATAGRAMS, GRPC, ECHO, HTTP };
+enum kind { GRPC_LISTENER, TCP_LISTENER, HTTP_LISTENER, FEED_LISTENER, DATAGRAMS, GRPC, ECHO, HTTP, FEED };
 
 struct call;
 struct http;
+struct feed;
 
 struct endpoint {
     enum kind kind;
@@ -28,6 +30,7 @@ struct endpoint {
     nghttp2_session *session;
     struct call *calls; // those that are open: nghttp2_session_del tells of none
     struct http *http;
+    struct feed *feed;
     uint8_t *queue;
     size_t queue_start, queue_end, queue_room;
 };
@@ -39,6 +42,12 @@ const uint8_t *body_pattern(void); // MAX_BODY bytes: byte i is i * 7 + 3
 // http.c
 struct http *new_http(void);
 int take_http(struct endpoint *e, const char *bytes, size_t count); // 0: the connection is to be closed
+
+// feed.c
+struct feed *new_feed(void);
+int take_question(struct feed *f, const uint8_t *bytes, size_t count); // 0: the connection is to be closed
+size_t feed_bytes(const struct feed *f, const uint8_t **bytes);        // what is due, up to the ring's end
+void feed_sent(struct feed *f, size_t count);
 
 // grpc.c
 void start_session(struct endpoint *e);

@@ -1,9 +1,9 @@
-// rtbridge: the back-end of the benchmarks: gRPC over cleartext HTTP/2, HTTP/1.1, echoes over TCP and UDP, in one thread.
+// rtbridge: the back-end of the benchmarks: gRPC over cleartext HTTP/2, HTTP/1.1, echoes over TCP and UDP, a feed of texts, in one thread.
 // SPDX-License-Identifier: Apache-2.0
 //
 //   backend COUNTERS
 //
-// Prints `grpc PORT`, `tcp PORT`, `udp PORT` and `http PORT`, and serves until it is killed. All are on 127.0.0.1; gRPC and TCP also on
+// Prints `grpc PORT`, `tcp PORT`, `udp PORT`, `http PORT` and `feed PORT`, and serves until it is killed. All are on 127.0.0.1; gRPC and TCP also on
 // 127.0.0.2 to 127.0.0.4, since one address has some 28,000 ports for another, and proxies open few connections to an endpoint. A gRPC call is answered, once its request has ended, with
 // one message as long as the request's body, then grpc-status 0. Where the method is called Bulk, the answer has 1 MiB; where
 // it is called Hold, the status waits until `release` is set. An HTTP/1.1 request is answered with as many bytes. COUNTERS is a file: see backend.h.
@@ -61,15 +61,24 @@ static void wait_for_room(struct endpoint *e, int wanted) {
     epoll_ctl(poller, EPOLL_CTL_MOD, e->fd, &event);
 }
 
+static size_t unsent(const struct endpoint *e, const uint8_t **bytes) {
+    if (e->feed) return feed_bytes(e->feed, bytes);
+    *bytes = e->queue + e->queue_start;
+    return e->queue_end - e->queue_start;
+}
+
 // Returns 0 if the connection is broken.
 static int send_queue(struct endpoint *e) {
-    while (e->queue_start < e->queue_end) {
-        ssize_t n = send(e->fd, e->queue + e->queue_start, e->queue_end - e->queue_start, MSG_NOSIGNAL);
+    const uint8_t *bytes;
+    size_t count;
+    while ((count = unsent(e, &bytes)) > 0) {
+        ssize_t n = send(e->fd, bytes, count, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN) break;
         if (n <= 0) return 0;
-        e->queue_start += n;
+        if (e->feed) feed_sent(e->feed, (size_t)n);
+        else e->queue_start += (size_t)n;
     }
-    wait_for_room(e, e->queue_start < e->queue_end);
+    wait_for_room(e, count > 0);
     return 1;
 }
 
@@ -92,10 +101,14 @@ static void accept_one(const struct endpoint *listener) {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
     if (fd < 0) return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    enum kind kind = listener->kind == GRPC_LISTENER ? GRPC : listener->kind == HTTP_LISTENER ? HTTP : ECHO;
+    enum kind kind = listener->kind == GRPC_LISTENER   ? GRPC
+                     : listener->kind == HTTP_LISTENER ? HTTP
+                     : listener->kind == FEED_LISTENER ? FEED
+                                                       : ECHO;
     struct endpoint *e = new_endpoint(kind, fd);
     if (e->kind == GRPC) start_session(e);
     if (e->kind == HTTP && !(e->http = new_http())) fail("calloc");
+    if (e->kind == FEED && !(e->feed = new_feed())) fail("calloc");
     add(e);
 }
 
@@ -104,6 +117,7 @@ static void end(struct endpoint *e) {
     if (e->session) end_session(e);
     free(e->queue);
     free(e->http);
+    free(e->feed);
     free(e);
 }
 
@@ -146,6 +160,8 @@ static int handle(struct endpoint *e, uint32_t events) {
             queue(e, input, (size_t)n);
         } else if (n > 0 && e->kind == HTTP) {
             if (!take_http(e, (const char *)input, (size_t)n)) return 0;
+        } else if (n > 0 && e->kind == FEED) {
+            if (!take_question(e->feed, input, (size_t)n)) return 0;
         } else if (n > 0 && nghttp2_session_mem_recv(e->session, input, (size_t)n) < 0) {
             return 0;
         }
@@ -180,6 +196,7 @@ int main(int argc, char **argv) {
     printf("tcp %d\n", ntohs(echo));
     printf("udp %d\n", ntohs(serve(DATAGRAMS, INADDR_LOOPBACK, 0)));
     printf("http %d\n", ntohs(serve(HTTP_LISTENER, INADDR_LOOPBACK, 0)));
+    printf("feed %d\n", ntohs(serve(FEED_LISTENER, INADDR_LOOPBACK, 0)));
     fflush(stdout);
     for (;;) {
         struct epoll_event events[64];
@@ -187,7 +204,7 @@ int main(int argc, char **argv) {
         if (count < 0 && errno != EINTR) fail("epoll_wait");
         for (int i = 0; i < count; i++) {
             struct endpoint *e = events[i].data.ptr;
-            if (e->kind == GRPC_LISTENER || e->kind == TCP_LISTENER || e->kind == HTTP_LISTENER) accept_one(e);
+            if (e->kind <= FEED_LISTENER) accept_one(e);
             else if (e->kind == DATAGRAMS) echo_datagrams(e);
             else if (!handle(e, events[i].events)) end(e);
         }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -86,6 +87,14 @@ void watch_room(struct connection *c, void *data, int is_wanted) {
     c->is_watching_room = is_wanted;
     struct epoll_event event = {.events = EPOLLIN | (is_wanted ? EPOLLOUT : 0), .data.ptr = data};
     epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+void attend_until_told(void (*attend)(int)) {
+    struct pollfd files[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = attend ? poller : -1, .events = POLLIN}};
+    do {
+        if (poll(files, 2, -1) < 0 && errno != EINTR) fail_errno("poll");
+        if (files[1].revents) attend(0);
+    } while (!files[0].revents);
 }
 
 static ssize_t tls_result(struct connection *c, int result) {

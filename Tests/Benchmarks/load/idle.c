@@ -36,7 +36,7 @@ static void receive(struct session *s) {
     if (n == CLOSED) fail("the peer closed an idle session");
 }
 
-static void attend(int milliseconds) {
+void attend_idle(int milliseconds) {
     struct epoll_event events[256];
     int count = epoll_wait(poller, events, 256, milliseconds);
     if (count < 0 && errno != EINTR) fail_errno("epoll");
@@ -51,7 +51,7 @@ void prepare_idle(void) {
         // What a session that compresses takes, it takes from its first message on.
         if (options.is_deflating) exchange_text(&sessions[i].connection);
         watch(&sessions[i].connection, &sessions[i]);
-        if (i % 256 == 0) attend(0);
+        if (i % 256 == 0) attend_idle(0);
     }
 }
 
@@ -59,6 +59,6 @@ void run_idle(double seconds) {
     start_figures();
     pings = 0;
     uint64_t end = now() + (uint64_t)(seconds * 1e9);
-    for (uint64_t time; (time = now()) < end;) attend((int)((end - time) / 1000000) + 1);
+    for (uint64_t time; (time = now()) < end;) attend_idle((int)((end - time) / 1000000) + 1);
     print_figures(", \"sessions\": %zu, \"pings\": %llu", options.connections, pings);
 }

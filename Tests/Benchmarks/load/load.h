@@ -15,7 +15,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail_errno(const char *form
 
 // MARK: Options (options.c)
 
-enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE, CALLS_MODE };
+enum mode { ECHO_MODE, HANDSHAKE_MODE, IDLE_MODE, SLOW_MODE, CALLS_MODE, FEED_MODE };
 enum transport { TCP, TLS, UDP };
 
 struct options {
@@ -55,6 +55,8 @@ void connect_socket(int fd);
 void open_connection(struct connection *c, size_t index); // connected, TLS and WebSocket handshakes done; blocking
 void watch(struct connection *c, void *data); // not blocking from here on
 void watch_room(struct connection *c, void *data, int is_wanted);
+// Waits for standard input. What comes on connections meanwhile, `attend` takes; NULL: nobody does.
+void attend_until_told(void (*attend)(int milliseconds));
 enum { CLOSED = -1 }; // the peer has closed
 ssize_t read_some(struct connection *c, void *bytes, size_t room);           // 0: nothing now
 ssize_t write_some(struct connection *c, const void *bytes, size_t count);   // 0: no room now
@@ -90,8 +92,10 @@ void run_datagrams(double seconds);
 void run_handshakes(double seconds); // handshake.c
 void prepare_idle(void);             // idle.c
 void run_idle(double seconds);
+void attend_idle(int milliseconds);
 void prepare_tunnels(void); // tunnels.c: the same over HTTP/2
 void run_tunnels(double seconds);
+void attend_tunnels(int milliseconds);
 void prepare_slow(void); // slow.c
 void run_slow(double seconds);
 void prepare_texts(void); // texts.c: different JSON texts, compressed or not
@@ -99,6 +103,9 @@ void run_texts(double seconds);
 void exchange_text(struct connection *c); // one message and its echo; blocking
 void prepare_calls(void); // calls.c: gRPC over WebSocket
 void run_calls(double seconds);
+void prepare_feed(void); // feed.c: texts that come unasked, but for their number
+void run_feed(double seconds);
+void attend_feed(int milliseconds);
 
 // Message bytes: byte i is i * 7 + 3.
 uint8_t *make_pattern(size_t count);

@@ -72,15 +72,17 @@ int main(int argc, char **argv) {
     int is_udp = options.transport == UDP;
     void (*const prepare[])(void) = {is_udp ? prepare_datagrams : options.is_text ? prepare_texts : prepare_echo,
                                      nothing, options.streams ? prepare_tunnels : prepare_idle, prepare_slow,
-                                     prepare_calls};
+                                     prepare_calls, prepare_feed};
     void (*const run[])(double) = {is_udp ? run_datagrams : options.is_text ? run_texts : run_echo,
-                                   run_handshakes, options.streams ? run_tunnels : run_idle, run_slow, run_calls};
+                                   run_handshakes, options.streams ? run_tunnels : run_idle, run_slow, run_calls, run_feed};
     prepare[options.mode]();
     if (!options.is_controlled) return run[options.mode](options.seconds), 0;
+    void (*const attend[])(int) = {NULL, NULL, options.streams ? attend_tunnels : attend_idle, NULL, NULL, attend_feed};
+    setvbuf(stdin, NULL, _IONBF, 0); // so that a line which is there is in the pipe
     printf("ready\n");
     fflush(stdout);
     double seconds;
-    while (scanf("%lf", &seconds) == 1) {
+    while (attend_until_told(attend[options.mode]), scanf("%lf", &seconds) == 1) {
         if (!(seconds > 0 && seconds <= 86400)) fail("--control: %g seconds are outside 0…86400", seconds);
         run[options.mode](seconds);
     }

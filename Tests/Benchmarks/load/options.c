@@ -27,6 +27,8 @@ static const char HELP[] =
     "  calls       gRPC calls over WebSocket, each with a message of --bytes, to a method that sends it back; ws:// or wss://\n"
     "              with the method's path. Each opens a WebSocket; --multiplex: they share one on each connection, --pipeline\n"
     "              at a time\n"
+    "  feed        asks for --pipeline texts of 16 KiB at a time, by their number in four bytes, and counts them; every 32nd\n"
+    "              session compares them. ws:// or wss://; the benchmarks' back-end answers so\n"
     "  slow        sends as much as it can, and reads no more than --read-rate; ws://, wss://, tcp:// or tls://\n"
     "\n"
     "options:\n"
@@ -45,7 +47,7 @@ static const char HELP[] =
     "                         back by then counts as lost; everywhere else it ends the program\n"
     "      --text             echo: different texts in JSON, cut to --bytes, instead of one pattern; ping-pong over ws or wss\n"
     "      --deflate          the same, compressed: permessage-deflate (RFC 7692) is offered and must be taken. idle: each\n"
-    "                         session has one such message echoed first\n"
+    "                         session has one such message echoed first. feed: the texts must come compressed\n"
     "      --streams N        idle: the sessions are opened over HTTP/2 (RFC 8441), N on a connection; 1 to 10000\n"
     "      --multiplex        calls: many on one WebSocket (grpc-websockets-multiplex); idle with --streams: each session\n"
     "                         has one call, whose answer has begun and does not end\n"
@@ -126,6 +128,10 @@ static void read_url(const char *url) {
 
 static void check_texts(void) {
     int is_idle = options.mode == IDLE_MODE;
+    if (options.mode == FEED_MODE) {
+        if (!options.is_websocket || options.is_text) mistake("--mode feed is for ws:// and wss://, without --text");
+        return;
+    }
     if (options.is_deflating && !is_idle) options.is_text = 1;
     if (!options.is_text && !options.is_deflating) return;
     if (!options.is_websocket || (options.mode != ECHO_MODE && !is_idle))
@@ -166,10 +172,10 @@ static void check_together(void) {
 enum { READ_RATE = 256, CA, ALPN, CONTROL, MODE, TEXT, DEFLATE, MULTIPLEX, STREAMS };
 
 static enum mode mode_named(const char *name) {
-    static const char *const NAMES[] = {"echo", "handshake", "idle", "slow", "calls"};
-    for (int i = 0; i < 5; i++)
+    static const char *const NAMES[] = {"echo", "handshake", "idle", "slow", "calls", "feed"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (!strcmp(name, NAMES[i])) return (enum mode)i;
-    mistake("--mode: \"%s\" is none of echo, handshake, idle, slow, calls", name);
+    mistake("--mode: \"%s\" is none of echo, handshake, idle, slow, calls, feed", name);
 }
 
 void read_options(int argc, char **argv) {

@@ -9,9 +9,9 @@
 #include <zlib.h>
 
 #include "load.h"
+#include "prices.h"
 
-// Different ones, since a compressor remembers what it has seen: the same text again would cost next to nothing.
-enum { TEXTS = 64, READ_BYTES = 256 << 10, INFLATE_BYTES = 64 << 10 };
+enum { READ_BYTES = 256 << 10, INFLATE_BYTES = 64 << 10 };
 
 struct text { uint8_t *bytes, *frame; size_t frame_bytes; };
 
@@ -27,21 +27,6 @@ static struct text texts[TEXTS];
 static struct session *sessions;
 static size_t busy;
 static uint64_t end, limit, wire_bytes;
-
-// A feed of prices, as JSON; the same in every run.
-static void write_text(uint8_t *out, size_t count, uint32_t seed) {
-    static const char *const NAMES[] = {"ACME", "GLOBEX", "INITECH", "UMBRELLA", "HOOLI", "STARK", "WAYNE", "TYRELL"};
-    char line[160];
-    for (size_t at = 0; at < count;) {
-        seed = seed * 1664525 + 1013904223;
-        int length = snprintf(line, sizeof line, "{\"symbol\":\"%s\",\"bid\":%u.%02u,\"ask\":%u.%02u,\"size\":%u,\"sequence\":%u},\n",
-                              NAMES[seed >> 29], seed >> 16 & 1023, seed >> 8 & 63, (seed >> 16 & 1023) + 1, seed >> 10 & 63,
-                              seed >> 20 & 4095, seed >> 3 & 0xFFFFFF);
-        size_t piece = (size_t)length < count - at ? (size_t)length : count - at;
-        memcpy(out + at, line, piece);
-        at += piece;
-    }
-}
 
 // RFC 7692 §7.2.1: the last four bytes of the flush are left off. Each text by itself: a client may always forget.
 static void make_compressed(struct text *t) {
@@ -67,7 +52,7 @@ static void make_texts(void) {
     for (size_t i = 0; i < TEXTS; i++) {
         struct text *t = &texts[i];
         if (!(t->bytes = malloc(options.bytes))) fail("no memory for a text");
-        write_text(t->bytes, options.bytes, (uint32_t)i * 2654435761u + 1);
+        write_text(t->bytes, options.bytes, i);
         if (options.is_deflating) {
             make_compressed(t);
         } else {

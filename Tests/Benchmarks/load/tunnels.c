@@ -141,7 +141,7 @@ static void receive(struct carrier *c) {
     flush(c);
 }
 
-static void attend(int milliseconds) {
+void attend_tunnels(int milliseconds) {
     struct epoll_event events[256];
     int count = epoll_wait(poller, events, 256, milliseconds);
     if (count < 0 && errno != EINTR) fail_errno("epoll");
@@ -170,7 +170,7 @@ static void open_carrier(struct carrier *c, size_t index) {
     uint64_t end = now() + (uint64_t)(options.timeout * 1e9);
     while (nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {
         if (now() > end) fail("the peer takes no WebSockets over HTTP/2 (RFC 8441 §3)");
-        attend(20);
+        attend_tunnels(20);
     }
 }
 
@@ -203,7 +203,7 @@ void prepare_tunnels(void) {
         while ((i % 100 == 99 || i + 1 == options.connections) &&
                (opened <= i || (options.is_multiplexed && answered <= i))) {
             if (now() > end) fail("only %zu of %zu sessions are open, %zu answered", opened, i + 1, answered);
-            attend(20);
+            attend_tunnels(20);
         }
     }
 }
@@ -212,6 +212,6 @@ void run_tunnels(double seconds) {
     start_figures();
     pings = 0;
     uint64_t end = now() + (uint64_t)(seconds * 1e9);
-    for (uint64_t time; (time = now()) < end;) attend((int)((end - time) / 1000000) + 1);
+    for (uint64_t time; (time = now()) < end;) attend_tunnels((int)((end - time) / 1000000) + 1);
     print_figures(", \"sessions\": %zu, \"pings\": %llu", options.connections, pings);
 }

@@ -25,13 +25,23 @@ class Bench:
         stack.callback(self.backend.stop)
         self.certificates = Certificates(directory)
         self._proxies = {}
-        # What a proxy that passes WebSocket on has behind it.
-        self.websocket_backend = Floor(self.setting(), "websocket-backend", self.cores.load)
-        stack.callback(self.websocket_backend.stop)
+        self._setting = self._with_websocket(self.backend, stack)
 
     def setting(self):
-        port = self.websocket_backend.ports["websocket"] if hasattr(self, "websocket_backend") else None
-        return Setting(self.cores.proxy, self.directory, self.backend, self.certificates, port, self.max_files)
+        return self._setting
+
+    def another_setting(self, number, stack):
+        """With back-ends of its own, for a proxy whose sessions are more than the files that one back-end may open."""
+        backend = Backend(self.cores.load, self.directory, f"backend-{number}")
+        stack.callback(backend.stop)
+        return self._with_websocket(backend, stack, f"-{number}")
+
+    def _with_websocket(self, backend, stack, suffix=""):
+        """What a proxy that passes WebSocket on has behind it is a process of its own."""
+        setting = Setting(self.cores.proxy, self.directory, backend, self.certificates, None, self.max_files)
+        echo = Floor(setting, f"websocket-backend{suffix}", self.cores.load)
+        stack.callback(echo.stop)
+        return setting._replace(websocket_backend=echo.ports["websocket"])
 
     def has(self, name):
         """Whether a proxy was asked for and is installed."""

@@ -14,6 +14,8 @@ class Job:
       http          requests with a body to an HTTP/1.1 server that answers with one as long; CPU µs a request
       echo          WebSocket to TCP (or UDP) and back; CPU µs a round trip
       texts         the same with different texts in JSON, compressed on the route /deflate; CPU µs a round trip
+      feed          texts that a TCP server sends and the bridge compresses for WebSockets, `streams` under way for each session;
+                    CPU µs a text
       calls         gRPC calls over WebSocket, all of a connection on one if there are several, else each on its own; CPU µs a call
       handshake     full TLS 1.3 handshakes; CPU µs each
       idle          memory of an idle WebSocket session, the slope from `sessions[0]` to `sessions[1]`; KiB
@@ -38,6 +40,7 @@ class Job:
     unit: str = "µs"
     bars: dict = field(default_factory=dict)  # the bridge's figure divided by the peer's: no more than this
     rate_bar: float = 0  # the bridge's throughput divided by that of what it is compared with: no less
+    load_is_light: bool = False  # next to nothing beside the proxy, so two workers have room on two cores
     limit: float = None  # of the bridge's figure itself
     peers: tuple = ()
     against: str = "peers"  # peers, tcp, plain, web, workers, routes, quiet
@@ -113,6 +116,8 @@ JOBS = [
     Job("rest", "resident memory at rest", "rest", unit="MiB", max_rounds=1, peers=_NATIVE + ("websockify",), limit=25),
     Job("workers", "2 workers, gRPC-Web h2c, 32 B, 32 × 1", "web", 32, 32, against="workers", bars={"1 worker": 1.1},
         rate_bar=1.8),
+    Job("workers-feed", "2 workers, TCP → WebSocket, 16 KiB deflated", "feed", 16 * KIB, 64, 8, door="websocket", path="/feed",
+        against="workers", bars={"1 worker": 1.1}, rate_bar=1.8, load_is_light=True),
     Job("scale-10k", "10,000 idle sessions, pings", "idle", door="websocket", unit="KiB", sessions=(1000, 10000),
         max_rounds=1, group="scale"),
     Job("scale-50k", "50,000 idle sessions, pings", "idle", door="websocket", unit="KiB", sessions=(1000, 50000),

@@ -15,7 +15,7 @@ class Lane(NamedTuple):
 
 
 class _Fresh:
-    """Starts a proxy of its own for each round: memory that was used before must not count."""
+    """Starts proxies of their own for each round: memory that was used before must not count. `start(setting, number)`."""
 
     def __init__(self, start, name, doors):
         self.start, self.name, self.doors = start, name, doors
@@ -37,12 +37,13 @@ def _fresh(job, bench):
     pings = "10s" if job.group == "scale" else "off"
     shape = Shape(ping_interval=pings, max_streams=2000)
     for name, binary in bench.builds.items():
-        yield _Fresh(lambda binary=binary, name=name: Bridge(bench.setting(), binary, f"{name}-fresh", shape), name, Bridge.doors)
+        yield _Fresh(lambda setting, number, binary=binary, name=name: Bridge(
+            setting, binary, f"{name}-fresh-{number}", shape), name, Bridge.doors)
     for name in job.peers:
         if not bench.has(name):
             continue
         peer = IdleNginx if name == "nginx" and job.kind == "idle" else PEERS[name]
-        yield _Fresh(lambda peer=peer, name=name: peer(bench.setting(), f"{name}-fresh"), name, peer.doors)
+        yield _Fresh(lambda setting, number, peer=peer, name=name: peer(setting, f"{name}-fresh-{number}"), name, peer.doors)
 
 
 def _tcp(job, bench):
@@ -67,7 +68,8 @@ def _web(job, bench):
 
 def _workers(job, bench):
     # Both may use the same cores, so that the number of workers is all that differs.
-    shapes = {bench.subject: Shape(workers=2, cores=bench.cores.two), "1 worker": Shape(workers=1, cores=bench.cores.two)}
+    cores = bench.cores.light if job.load_is_light else bench.cores.two
+    shapes = {bench.subject: Shape(workers=2, cores=cores), "1 worker": Shape(workers=1, cores=cores)}
     return _shapes(job, bench, shapes)
 
 

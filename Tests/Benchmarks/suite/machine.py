@@ -12,6 +12,7 @@ class Cores(NamedTuple):
     proxy: int
     two: str  # for a proxy with two workers
     many: str  # for a load that is to have room beside that
+    light: str  # instead of either, where the load needs next to nothing
 
     @classmethod
     def choose(cls):
@@ -20,8 +21,9 @@ class Cores(NamedTuple):
             raise SystemExit("compare: this needs two cores: one for the proxy, one for its load.")
         if len(cores) < 4:
             # Two workers that share a core show what they cost, not how they scale.
-            return cls(cores[0], cores[-1], str(cores[-1]), str(cores[0]))
-        return cls(cores[0], cores[-1], ",".join(map(str, cores[-2:])), ",".join(map(str, cores[:-2])))
+            return cls(cores[0], cores[-1], str(cores[-1]), str(cores[0]), ",".join(map(str, cores)))
+        two = ",".join(map(str, cores[-2:]))
+        return cls(cores[0], cores[-1], two, ",".join(map(str, cores[:-2])), two)
 
     @property
     def can_scale(self):

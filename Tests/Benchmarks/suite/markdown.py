@@ -47,6 +47,8 @@ def _cells(job, peers):
 def _bars(job):
     bars = [(_NAMES.get(name, name), f"≤ {ratio['bar']:.3g}", ratio["isMet"]) for name, ratio in job["ratios"].items()
             if ratio["bar"] is not None]
+    bars += [(f"throughput of {name} ×", f"≥ {ratio['rate']['bar']:.3g}", ratio["rate"]["isMet"])
+             for name, ratio in job["ratios"].items() if ratio.get("rate", {}).get("isMet") is not None]
     return bars + ([("", f"≤ {job['limit']:.3g} {job['unit']}", job["isLimitMet"])] if job["limit"] is not None else [])
 
 

@@ -48,6 +48,11 @@ class Measured:
                 "backend": self.backend_cpu / self.seconds}
 
     @property
+    def rate(self):
+        """Requests or messages a second."""
+        return self.completed / self.seconds
+
+    @property
     def waiting_share(self):
         return self.usage.waiting / max(self.usage.cpu, 1)
 

@@ -14,7 +14,7 @@ def summarise(rounds, allocations, can_scale):
     ratios = {name: _ratio(job.bars.get(name), ratios) for name, ratios in rounds.ratios.items()}
     note = None
     if job.rate_bar:
-        note = _scaling(job, proxies, ratios, can_scale)
+        note = _scaling(rounds, proxies, ratios, can_scale or job.load_is_light)
     elif job.group == "scale":
         note = _rest(rounds.measured)
     value = proxies[subject]["value"]
@@ -28,7 +28,7 @@ def _proxy(measured, memory):
     shares = {name: median(one.shares[name] for one in measured) for name in measured[0].shares}
     return {
         "value": median(one.value for one in measured),
-        "perSecond": median(one.completed / one.seconds for one in measured) if shares else None,
+        "perSecond": median(one.rate for one in measured) if shares else None,
         "latencyMicroseconds": latencies, "coreShares": shares, "bottleneck": _bottleneck(shares), "residentMiB": memory,
         "isDisturbed": 2 * sum(one.is_disturbed for one in measured) > len(measured),
         "measurements": [{
@@ -54,17 +54,18 @@ def _ratio(bar, ratios):
             "rounds": ratios, "bar": bar, "isMet": None if bar is None else middle <= bar}
 
 
-def _scaling(job, proxies, ratios, can_scale):
+def _scaling(rounds, proxies, ratios, can_scale):
     """What can be said of the throughput of twice as many workers."""
-    (ours, theirs), bar = proxies.values(), job.rate_bar
+    ours, bar = proxies[rounds.subject], rounds.job.rate_bar
     if not can_scale:
         return "Both share one core here: this shows what a second worker costs. What it brings takes four cores to see."
-    ratio = ours["perSecond"] / theirs["perSecond"]
     has_room = ours["bottleneck"] != "load"
-    for one in ratios.values():
-        one["rate"] = {"ratio": ratio, "bar": bar, "isMet": ratio >= bar if has_room else None}
     room = "" if has_room else " The load had no room for more, so this says little."
-    return f"Throughput × {ratio:.2f}, to be at least {bar}.{room}"
+    for name, one in ratios.items():
+        low, ratio, high = quartiles(rounds.rates[name])
+        one["rate"] = {"median": ratio, "lowerQuartile": low, "upperQuartile": high, "rounds": rounds.rates[name], "bar": bar,
+                       "isMet": ratio >= bar if has_room else None}
+        return f"Throughput × {ratio:.2f} ({low:.2f}–{high:.2f}) of {name}, to be at least {bar}.{room}"
 
 
 def _rest(rounds):
@@ -74,8 +75,9 @@ def _rest(rounds):
         seen = measured[-1].extra
         if "restCPUShare" in seen:
             pings = f" and {seen['pings']} pings answered" if "pings" in seen else ""
+            spread = f"; in {seen['processes']} processes, for ulimit -Hn" if seen["processes"] > 1 else ""
             parts.append(f"{name}: {seen['few']:,} → {seen['many']:,}: {seen['fewMiB']:.0f} → {seen['manyMiB']:.0f} MiB; then "
-                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}")
+                         f"{100 * seen['restCPUShare']:.1f} % of a core in {seen['restSeconds']} s at rest{pings}{spread}")
         elif "slowBytesSent" in seen:
             parts.append(f"the slow one sent {seen['slowBytesSent'] / 1024:.0f} KiB until nobody took any more")
     return "\n  ".join(parts) or None
@@ -147,6 +149,8 @@ def verdict(results):
             for result in results for name, ratio in result["ratios"].items() if ratio["bar"] is not None]
     bars += [(f"{result['title']}, {result['unit']}", result["proxies"][result["subject"]]["value"], result["limit"],
               result["isLimitMet"]) for result in results if result["limit"] is not None]
+    bars += [(f"{result['title']} / {name}, throughput", ratio["rate"]["median"], ratio["rate"]["bar"], ratio["rate"]["isMet"])
+             for result in results for name, ratio in result["ratios"].items() if ratio.get("rate", {}).get("isMet") is not None]
     lines = [f"{sum(is_met for *_, is_met in bars)} of {len(bars)} bars are met."]
     lines += [f"  ✗ {what}: {value:.3g}, bar {bar:.3g}" for what, value, bar, is_met in bars if not is_met]
     return "\n".join(lines)

@@ -25,6 +25,7 @@ class Rounds:
         self.subject, *self.others = self.loads
         self.measured = {name: [] for name in self.loads}
         self.ratios = {name: [] for name in self.others}
+        self.rates = {name: [] for name in self.others}  # the same of throughput
         self.memories = {}
         self.discarded = self.count = 0
 
@@ -55,6 +56,8 @@ class Rounds:
                 before = self._measure(self.subject, seconds)
             kept += [(name, their), (self.subject, after)] if self.job.is_timed else [(name, their)]
             self.ratios[name].append((before.value + after.value) / 2 / their.value)
+            if their.seconds:
+                self.rates[name].append((before.rate + after.rate) / 2 / their.rate)
             before = after
         for name, one in kept:
             self.measured[name].append(one)

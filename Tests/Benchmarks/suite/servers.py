@@ -75,7 +75,7 @@ class Server:
 def build_helpers(directory):
     """Compiles the programs in C into `directory`."""
     programs = {
-        "backend": (sorted((HERE / "backend").glob("*.c")), ["-lnghttp2"]),
+        "backend": ([*sorted((HERE / "backend").glob("*.c")), HERE / "load" / "prices.c"], ["-lnghttp2"]),
         "rtbridge-load": (sorted((HERE / "load").glob("*.c")), ["-lssl", "-lcrypto", "-lnghttp2", "-lz", "-lm"]),
         "floor": ([HERE / "floor.c"], ["-lcrypto"]),
         "allocations.so": ([HERE / "allocations.c"], ["-shared", "-fPIC"]),
@@ -104,14 +104,14 @@ class Counters:
 class Backend(Server):
     """backend/: what all proxies stand before."""
 
-    def __init__(self, core, directory):
-        counters = Path(directory) / "counters"
-        super().__init__("backend", [Path(directory) / "backend", counters], core, directory)
-        self.wait_for("ports", lambda: len(self.lines()) == 4)
+    def __init__(self, core, directory, name="backend"):
+        counters = Path(directory) / f"{name}.counters"
+        super().__init__(name, [Path(directory) / "backend", counters], core, directory)
+        self.wait_for("ports", lambda: len(self.lines()) == 5)
         ports = dict(line.split() for line in self.lines())
-        self.grpc, self.tcp, self.udp, self.http = (int(ports[name]) for name in ("grpc", "tcp", "udp", "http"))
+        self.grpc, self.tcp, self.udp, self.http, self.feed = (int(ports[name]) for name in ("grpc", "tcp", "udp", "http", "feed"))
         # As in backend.h.
-        self.counters = Counters(counters, "calls", "echoed", "datagrams", "held", "release")
+        self.counters = Counters(counters, "calls", "echoed", "datagrams", "held", "release", "fed")
 
 
 class Certificates:

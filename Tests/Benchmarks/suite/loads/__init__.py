@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from suite.loads.calls import Calls
 from suite.loads.memory import IdleSessions, OpenStreams, Rest, Tunnels
-from suite.loads.sessions import BesideSlow, Echoes, Handshakes, Texts, WebSocketCalls
+from suite.loads.sessions import BesideSlow, Echoes, Feed, Handshakes, Texts, WebSocketCalls
 
-_LOADS = {"web": Calls, "native": Calls, "http": Calls, "calls": WebSocketCalls, "echo": Echoes, "texts": Texts,
+_LOADS = {"web": Calls, "native": Calls, "http": Calls, "calls": WebSocketCalls, "echo": Echoes, "texts": Texts, "feed": Feed,
           "handshake": Handshakes, "slow": BesideSlow, "idle": IdleSessions, "tunnels": Tunnels,
           "streams": OpenStreams, "rest": Rest}
 

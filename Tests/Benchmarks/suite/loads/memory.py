@@ -15,19 +15,19 @@ from suite.servers import DEADLINE
 _SETTLE_SECONDS = 0.5
 
 
-def _settled(proxy):
+def _settled(proxies):
     time.sleep(_SETTLE_SECONDS)
-    return machine.memory(proxy.pid)
+    return sum(machine.memory(proxy.pid) for proxy in proxies)
 
 
 class Rest:
     """Resident memory of a proxy that has just been started, of all its processes."""
 
     def __init__(self, job, fresh, bench):
-        self.fresh = fresh
+        self.fresh, self.bench = fresh, bench
 
     def measure(self, seconds):
-        proxy = self.fresh.start()
+        proxy = self.fresh.start(self.bench.setting(), 1)
         try:
             time.sleep(_SETTLE_SECONDS)
             return Measured(machine.memory(proxy.pid))
@@ -46,25 +46,37 @@ class Slope:
         return self.job.sessions
 
     def measure(self, seconds):
-        proxy = self.fresh.start()
-        try:
-            with ExitStack() as stack:
-                empty = machine.memory(proxy.pid)
-                self.open(proxy, self.few, stack)
-                few = _settled(proxy)
-                started = time.monotonic()
-                self.open(proxy, self.many - self.few, stack)
-                opened = time.monotonic() - started
-                many = _settled(proxy)
-                before = machine.usage(proxy.pid)
-                extra = self.rest(seconds)
-                used = machine.usage(proxy.pid) - before
-                self.close()
-        finally:
-            proxy.stop()
-        extra.update(emptyMiB=empty, fewMiB=few, manyMiB=many, few=self.few, many=self.many, openingSeconds=opened)
-        extra["restCPUShare"] = used.cpu / 1e9 / extra["restSeconds"]
+        # Loads end before the proxies, and these before their back-ends.
+        with ExitStack() as stack:
+            proxies = self.start(stack)
+            empty = sum(machine.memory(proxy.pid) for proxy in proxies)
+            self.open_all(proxies, self.few, stack)
+            few = _settled(proxies)
+            started = time.monotonic()
+            self.open_all(proxies, self.many - self.few, stack)
+            opened = time.monotonic() - started
+            many = _settled(proxies)
+            before = [machine.usage(proxy.pid).cpu for proxy in proxies]
+            extra = self.rest(seconds)
+            used = sum(machine.usage(proxy.pid).cpu for proxy in proxies) - sum(before)
+            self.close()
+        extra.update(emptyMiB=empty, fewMiB=few, manyMiB=many, few=self.few, many=self.many, processes=len(proxies),
+                     openingSeconds=opened, restCPUShare=used / 1e9 / extra["restSeconds"])
         return Measured((many - few) * 1024 / (self.many - self.few), extra=extra)
+
+    def start(self, stack):
+        """The proxies, mostly one."""
+        return [self._started(self.bench.setting(), 1, stack)]
+
+    def _started(self, setting, number, stack):
+        proxy = self.fresh.start(setting, number)
+        stack.callback(proxy.stop)
+        return proxy
+
+    def open_all(self, proxies, count, stack):
+        """As many sessions through each, within one."""
+        for index, proxy in enumerate(proxies):
+            self.open(proxy, count * (index + 1) // len(proxies) - count * index // len(proxies), stack)
 
     def open(self, proxy, count, stack):
         raise NotImplementedError
@@ -77,25 +89,34 @@ class Slope:
 
 
 class IdleSessions(Slope):
-    """WebSocket sessions that say nothing. With pings, the rest lasts as long as the interval between two."""
+    """WebSocket sessions that say nothing. With pings, the rest lasts as long as the interval between two.
+
+    A proxy has two files for each session. Where it may not open as many, the sessions are spread over several proxies of the
+    same configuration, each with a back-end and loads of its own; a tenth fewer sessions are no reason for a second one."""
 
     PING_SECONDS = 10
+    MOST_PROCESSES = 16
 
     def numbers(self):
         few, many = self.job.sessions
-        # The proxy has two files for each session.
-        possible = (self.bench.max_files - 300) // 2
-        if possible < many * 0.9:
-            raise Impossible(f"{many:,} sessions take {2 * many:,} open files, and ulimit -Hn is {self.bench.max_files:,}")
         if self.bench.is_quick and self.job.group == "bars":
-            return 250, 1500
-        return few, min(many, possible)
+            few, many = 250, 1500
+        possible = (self.bench.max_files - 300) // 2
+        self.processes = 1 if many * 0.9 <= possible else -(-many // max(possible, 1))
+        if self.processes > self.MOST_PROCESSES:
+            raise Impossible(f"{many:,} sessions take {2 * many:,} open files, and ulimit -Hn is {self.bench.max_files:,}")
+        # In each process as few, so that what the first sessions of a process take does not count.
+        return few * self.processes, min(many, self.processes * possible)
+
+    def start(self, stack):
+        settings = [self.bench.setting(), *(self.bench.another_setting(number, stack) for number in range(2, self.processes + 1))]
+        return [self._started(setting, number, stack) for number, setting in enumerate(settings, 1)]
 
     def open(self, proxy, count, stack):
         scheme = "wss" if self.job.door == "wss" else "ws"
         url = f"{scheme}://localhost:{proxy.ports[self.job.door]}{self.job.path}"
         deflate = ("--deflate", "-b", self.job.bytes) if self.job.path == "/deflate" else ()
-        sources = 1 + self.many // 20000
+        sources = 1 + self.many // self.processes // 20000
         self.loads = [*getattr(self, "loads", []), stack.enter_context(
             OwnLoad(self.bench, url, "--mode", "idle", "-c", count, "--sources", sources, *deflate))]
 
@@ -105,13 +126,17 @@ class IdleSessions(Slope):
             load.start(seconds)
         results = [load.result() for load in self.loads]
         self.loads = []
-        return {"restSeconds": seconds, "pings": sum(result["pings"] for result in results)}
+        pings = sum(result["pings"] for result in results)
+        if self.job.group == "scale" and pings < 0.9 * self.many:
+            raise Wrong(f"{pings:,} pings came in {seconds} s for {self.many:,} sessions, each of which has one every {self.PING_SECONDS} s")
+        return {"restSeconds": seconds, "pings": pings}
 
 
 class Tunnels(IdleSessions):
     """The same over HTTP/2, which takes no file for each."""
 
     def numbers(self):
+        self.processes = 1
         return self.job.sessions
 
     def open(self, proxy, count, stack):

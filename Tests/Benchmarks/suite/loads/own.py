@@ -11,9 +11,9 @@ from suite.servers import DEADLINE
 class OwnLoad:
     """A context. On entering, all sessions are open and warm; `run` gives what a run printed; the end closes them."""
 
-    def __init__(self, bench, url, *options):
+    def __init__(self, bench, url, *options, cores=None):
         self.command = [str(part) for part in (
-            "taskset", "-c", bench.cores.load, Path(bench.directory) / "rtbridge-load", "--control", *options, url)]
+            "taskset", "-c", bench.cores.load if cores is None else cores, Path(bench.directory) / "rtbridge-load", "--control", *options, url)]
 
     def __enter__(self):
         self.process = subprocess.Popen(

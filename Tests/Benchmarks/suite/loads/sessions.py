@@ -13,13 +13,13 @@ class _Sessions:
 
     def measure(self, seconds):
         backend = self.bench.backend.pid
-        with OwnLoad(self.bench, self.url(), *self.options()) as load:
+        with OwnLoad(self.bench, self.url(), *self.options(), cores=self.cores()) as load:
             seen = self.seen_by_the_backend()
             before, backend_before = machine.usage(self.proxy.pid), machine.usage(backend)
             result = load.run(seconds)
             used, backend_used = machine.usage(self.proxy.pid) - before, machine.usage(backend) - backend_before
             seen = self.seen_by_the_backend() - seen
-        if seen != result["count"] * self.bytes_behind():
+        if abs(seen - result["count"] * self.bytes_behind()) > self.under_way():
             raise Wrong(f"the back-end echoed {seen} bytes, not {result['count'] * self.bytes_behind()}")
         return self.measured(result, used, backend_used.cpu / 1e9)
 
@@ -27,9 +27,17 @@ class _Sessions:
         return Measured.cpu(result["count"], result["seconds"], used, load_cpu=result["ownCPU"]["seconds"],
                             backend_cpu=backend_cpu, latencies=result["latencyMicroseconds"])
 
+    def cores(self):
+        """Where the load runs; None: where all do."""
+        return None
+
     def bytes_behind(self):
         """How many bytes of each the back-end sees."""
         return self.job.bytes
+
+    def under_way(self):
+        """What the back-end may see more or less than has come back: nothing, where a run ends with its last answer."""
+        return 0
 
     def seen_by_the_backend(self):
         counters = self.bench.backend.counters
@@ -61,6 +69,29 @@ class Texts(Echoes):
 
     def options(self):
         return *super().options(), "--deflate" if self.job.path == "/deflate" else "--text"
+
+
+class Feed(_Sessions):
+    """Texts that the back-end sends: the load counts all of them, decompresses and compares those of every 32nd session."""
+
+    def url(self):
+        return f"ws://127.0.0.1:{self.proxy.ports[self.job.door]}{self.job.path}"
+
+    def options(self):
+        return "--mode", "feed", "--deflate", "-c", self.job.connections, "-p", self.job.streams
+
+    def cores(self):
+        return self.bench.cores.light
+
+    def bytes_behind(self):
+        return 1
+
+    def under_way(self):
+        """The feed goes on before and after a run."""
+        return 2 * self.job.connections * self.job.streams
+
+    def seen_by_the_backend(self):
+        return self.bench.backend.counters["fed"]
 
 
 class WebSocketCalls(_Sessions):

@@ -78,6 +78,8 @@ class Bridge(Proxy):
             {"match": {"protocol": "websocket", "path": "/tcp"}, "backend": tcp, "websocket": websocket},
             {"match": {"protocol": "websocket", "path": "/deflate"}, "backend": tcp,
              "websocket": {**websocket, "compression": "on"}},
+            {"match": {"protocol": "websocket", "path": "/feed"}, "backend": f"tcp://127.0.0.1:{backend.feed}",
+             "websocket": {**websocket, "compression": "on"}, "tcp": {"framing": "length32"}},
             {"match": {"protocol": "websocket", "path": "/udp"}, "backend": f"udp://127.0.0.1:{backend.udp}",
              "websocket": websocket, "udp": {"maxSessionsPerClient": 1024}},
         ]
