@@ -76,6 +76,7 @@ public enum FieldTokens {
 
     /// Whether one of the fields `name` lists `token`, whatever its case; both must be in lower case.
     public static func contains(_ fields: FieldBlock, _ name: StaticString, token: StaticString) -> Bool {
+        guard fields.lengths & FieldNames.bit(name.utf8CodeUnitCount) != 0 else { return false }
         var isFound = false
         fields.forEach { fieldName, value in
             guard !isFound, FieldBytes.areEqual(fieldName, name) else { return }
