@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A ratio in all runs: in each its median and its quartiles."""
+    """A ratio in all runs, and in each its standard error as a share of it."""
 
     job: str
     peer: str
     values: list
-    quartiles: list
+    uncertainties: list
 
     @property
     def percent(self):
@@ -24,15 +24,15 @@ class Row(NamedTuple):
         return 100 * (max(self.values) / min(self.values) - 1)
 
     def text(self, within):
-        runs = "  ".join(f"{value:.3f} ({low:.2f}–{high:.2f})" for value, (low, high) in zip(self.values, self.quartiles))
+        runs = "  ".join(f"{value:.3f} ± {100 * doubt:3.1f} %" for value, doubt in zip(self.values, self.uncertainties))
         return f"{'✓' if self.percent <= within else '✗'} {self.job:<14} {self.peer:<12} {runs}  {self.percent:5.1f} %"
 
 
 def read(path):
-    """The ratios of a run by job and peer: median and quartiles."""
+    """The ratios of a run by job and peer, each with its standard error."""
     try:
         jobs = json.loads(Path(path).read_text(encoding="utf-8"))["jobs"]
-        return {(job["name"], peer): (ratio["median"], (ratio["lowerQuartile"], ratio["upperQuartile"]))
+        return {(job["name"], peer): (ratio["ratio"], ratio["uncertainty"])
                 for job in jobs for peer, ratio in job["ratios"].items()}
     except OSError as error:
         sys.exit(_mistake(f"{path}: {error.strerror}"))

@@ -6,10 +6,11 @@
 The proxy has a core of its own; the load and the back-end share another. The figure is user and system time of all threads of
 the proxy, in microseconds, divided by the requests that succeeded; memory jobs say what theirs is. Every round goes through
 all jobs, and measures the bridge before and after each peer, so that a machine that is slow for a while is slow for both, and
-in few of the rounds. Jobs whose ratios are not settled then have more rounds, until they are or the time is up.
+in few of the rounds. Ratios that are not settled then have more rounds, the least certain first, until they are or the time is up.
 """
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -27,9 +28,6 @@ from suite.measured import Impossible, Wrong
 from suite.proxies import PEERS
 from suite.rounds import Rounds
 from suite.servers import TOP
-
-# Of a job whose ratios do not settle.
-MOST_ROUNDS = 30
 
 
 def arguments():
@@ -72,44 +70,63 @@ def arguments():
     return options
 
 
-def run(options, bench):
-    """Returns the results, why jobs were left out, and what failed."""
-    end = time.monotonic() + 60 * options.minutes
-    names = [job for job in JOBS if job.name in options.jobs]
-    begun, skipped, failed, number = {}, {}, {}, 0
-    while number < options.rounds or (time.monotonic() < end and number < MOST_ROUNDS):
-        due = [job for job in names if job.name not in skipped and job.name not in failed
-               and (job.name not in begun or _goes_on(begun[job.name], number, options))]
-        if not due:
-            break
+class Run:
+    """All jobs: first as many rounds of all as asked for, then further ones of the ratios that are the least certain."""
+
+    def __init__(self, options, bench):
+        self.options, self.bench = options, bench
+        self.rounds, self.skipped, self.failed = {}, {}, {}
+        self._passes = 0
+
+    def measure(self):
+        end = time.monotonic() + 60 * self.options.minutes
+        jobs = [job for job in JOBS if job.name in self.options.jobs]
+        for number in range(self.options.rounds):
+            self._go_through([(job, None) for job in jobs if self._has_round(job, number)])
+        while time.monotonic() < end and (due := self._least_certain()):
+            self._go_through(due)
+
+    def _has_round(self, job, number):
+        if number == 0:
+            return True
+        rounds = self.rounds.get(job.name)
+        return job.name not in {**self.skipped, **self.failed} and not rounds.is_full and not (
+            self.options.quick and job.max_rounds)
+
+    def _least_certain(self):
+        """A third of the ratios that are not settled: then the next look, in a while, is at those that are worst then."""
+        doubts = [(doubt, rounds, name) for rounds in self.rounds.values() if rounds.job.name not in self.failed
+                  for name, doubt in rounds.unsettled().items()]
+        doubts.sort(key=lambda one: one[0], reverse=True)
+        worst = doubts[:math.ceil(len(doubts) / 3)]
+        return [(rounds.job, names) for rounds in self.rounds.values()
+                if (names := [name for _, its, name in worst if its is rounds])]
+
+    def _go_through(self, due):
+        """`due`: jobs, and with whom the bridge is compared; None: all."""
         started = time.monotonic()
-        for job in due:
+        for job, others in due:
             try:
-                rounds = begun.get(job.name) or begun.setdefault(job.name, Rounds(job, bench))
-                rounds.measure(options.seconds)
+                rounds = self.rounds.get(job.name) or self.rounds.setdefault(job.name, Rounds(job, self.bench))
+                rounds.measure(self.options.seconds, others)
             except Impossible as error:
-                skipped[job.name] = str(error)
+                self.skipped[job.name] = str(error)
             except (Wrong, AssertionError, subprocess.CalledProcessError) as error:
-                failed[job.name] = str(error)
-        number += 1
-        print(f"round {number}: {len(due)} jobs, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    allocations = None if options.no_allocations else Allocations(bench, 0.05 if options.quick else 0.2)
-    results = []
-    for name, rounds in begun.items():
-        if name in failed or not rounds.count:
-            continue
-        try:
-            results.append(rounds.summary(allocations))
-        except Wrong as error:
-            failed[name] = f"counting allocations: {error}"
-    return results, skipped, failed
+                self.failed[job.name] = str(error)
+        self._passes += 1
+        print(f"round {self._passes}: {len(due)} jobs, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
-
-def _goes_on(rounds, number, options):
-    """Whether a job has a further round after so many."""
-    if rounds.is_full or options.quick and rounds.job.max_rounds:
-        return False
-    return number < options.rounds or not rounds.is_settled
+    def results(self):
+        allocations = None if self.options.no_allocations else Allocations(self.bench, 0.05 if self.options.quick else 0.2)
+        results = []
+        for name, rounds in self.rounds.items():
+            if name in self.failed or not rounds.count:
+                continue
+            try:
+                results.append(rounds.summary(allocations))
+            except Wrong as error:
+                self.failed[name] = f"counting allocations: {error}"
+        return results
 
 
 def show(results, skipped, failed):
@@ -136,7 +153,9 @@ def main():
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbridge-bench-"))
         bench = Bench(directory, options.builds, options.peers, stack, options.quick)
-        results, skipped, failed = run(options, bench)
+        run = Run(options, bench)
+        run.measure()
+        results, skipped, failed = run.results(), run.skipped, run.failed
         versions = bench.versions()
     took = time.time() - started
     show(results, skipped, failed)

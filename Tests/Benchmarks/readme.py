@@ -13,7 +13,9 @@ import agree
 from suite import chart, markdown
 
 HERE = Path(__file__).resolve().parent
-START, END = "<!-- Figures: written by Tests/Benchmarks/readme.py -->", "<!-- End of the figures -->"
+README = HERE.parents[1] / "README.md"
+FIGURES = "<!-- Figures: written by Tests/Benchmarks/readme.py -->", "<!-- End of the figures -->"
+PROFILES = "<!-- Profiles: written by Tests/Benchmarks/profile.py --readme -->", "<!-- End of the profiles -->"
 
 
 def figures(paths, within):
@@ -28,11 +30,13 @@ def figures(paths, within):
     return document, "\n\n".join(parts)
 
 
-def replaced(text, new):
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        sys.exit(f"readme: README.md lacks the two lines {START} and {END}, once each and in this order")
-    head, rest = text.split(START)
-    return f"{head}{START}\n\n{new}\n\n{END}{rest.split(END)[1]}"
+def replace(marks, new):
+    """Writes into README.md what stands between two lines."""
+    text, (start, end) = README.read_text(encoding="utf-8"), marks
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        sys.exit(f"readme: README.md lacks the two lines {start} and {end}, once each and in this order")
+    head, rest = text.split(start)
+    README.write_text(f"{head}{start}\n\n{new}\n\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def main():
@@ -45,8 +49,7 @@ def main():
     if options.print:
         print(text)
         return
-    readme = HERE.parents[1] / "README.md"
-    readme.write_text(replaced(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
+    replace(FIGURES, text)
     (HERE / "figures.svg").write_text(chart.svg(document["jobs"]), encoding="utf-8")
 
 

@@ -79,5 +79,34 @@ def table(profiles):
     return "\n".join(lines)
 
 
+# Of the README's table: the areas whose names begin so; the last takes what is left.
+_COLUMNS = (("kernel", ("kernel",)), ("OpenSSL", ("libcrypto",)), ("libnghttp2", ("libnghttp2",)), ("libc", ("libc:",)),
+            ("Swift's runtime", ("Swift:",)), ("NIO, llhttp", ("NIO", "llhttp")), ("own code", ("",)))
+
+
+def row_head():
+    return _line(["job: ours, peer's", *(name for name, _ in _COLUMNS), "together"]) + "\n|---" + "|---" * (len(_COLUMNS) + 1) + "|"
+
+
+def row(title, ours, theirs):
+    """Two proxies side by side, an area in each column; what takes less than a hundredth in both is left out."""
+    pairs = list(zip(_columns(ours), _columns(theirs)))
+    pairs.append(tuple(map(sum, zip(*pairs))))
+    digits = 0 if max(pairs[-1]) >= 100 else 1
+    return _line([title, *(", ".join(f"{cost:.{digits}f}" for cost in pair) if any(
+        cost >= 0.01 * whole for cost, whole in zip(pair, pairs[-1])) else "" for pair in pairs)])
+
+
+def _columns(by_area):
+    sums = dict.fromkeys((name for name, _ in _COLUMNS), 0.0)
+    for where, cost in by_area.items():
+        sums[next(name for name, starts in _COLUMNS if where.startswith(starts))] += cost
+    return sums.values()
+
+
+def _line(cells):
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
 def _first(patterns, text):
     return next((name for name, pattern in patterns if re.search(pattern, text)), None)

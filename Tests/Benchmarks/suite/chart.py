@@ -58,7 +58,7 @@ def _block(result, x, y):
         ratio = result["ratios"].get(name)
         parts += [_text(x + _NAMES - 6, top + 10, name, kind, "end"),
                   f'<rect class="bar {kind}" x="{x + _NAMES}" y="{top + 1}" width="{width:.1f}" height="{_ROW - 4}" rx="2"/>',
-                  _text(x + _NAMES + width + 5, top + 10, value + (f" (× {ratio['median']:.2f})" if ratio else ""), kind)]
+                  _text(x + _NAMES + width + 5, top + 10, value + (f" (× {ratio['ratio']:.2f})" if ratio else ""), kind)]
     return parts
 
 

@@ -114,7 +114,7 @@ JOBS = [
     Job("idle-deflate", "idle WebSocket session, deflate", "idle", KIB, door="websocket", path="/deflate", unit="KiB",
         sessions=(250, 1500), max_rounds=1),
     Job("rest", "resident memory at rest", "rest", unit="MiB", max_rounds=1, peers=_NATIVE + ("websockify",), limit=25),
-    Job("workers", "2 workers, gRPC-Web h2c, 32 B, 32 × 1", "web", 32, 32, against="workers", bars={"1 worker": 1.1},
+    Job("workers", "2 workers, gRPC-Web h2c, 32 B, 64 × 1", "web", 32, 64, against="workers", bars={"1 worker": 1.1},
         rate_bar=1.8),
     Job("workers-feed", "2 workers, TCP → WebSocket, 16 KiB deflated", "feed", 16 * KIB, 64, 8, door="websocket", path="/feed",
         against="workers", bars={"1 worker": 1.1}, rate_bar=1.8, load_is_light=True),

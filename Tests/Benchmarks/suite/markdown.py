@@ -20,7 +20,7 @@ def table(document):
 def provenance(document):
     """Where and how the run was made, as a sentence."""
     machine, jobs = document["machine"], document["jobs"]
-    rounds = sorted({job["rounds"] for job in jobs if job["unit"] == "µs"})
+    rounds = sorted({len(ratio["rounds"]) for job in jobs if job["unit"] == "µs" for ratio in job["ratios"].values()})
     span = f"{rounds[0]} to {rounds[-1]}" if len(rounds) > 1 else str(rounds[0])
     return (f"{machine['cores']} cores of {machine['processor']}, Linux {machine['kernel'].split('-')[0]}; "
             f"{span} rounds of {document['seconds']:g} s a measurement, {document['took'] / 60:.0f} minutes in all.")
@@ -47,7 +47,7 @@ def _cells(job, peers):
 def _bars(job):
     bars = [(_NAMES.get(name, name), f"≤ {ratio['bar']:.3g}", ratio["isMet"]) for name, ratio in job["ratios"].items()
             if ratio["bar"] is not None]
-    bars += [(f"throughput of {name} ×", f"≥ {ratio['rate']['bar']:.3g}", ratio["rate"]["isMet"])
+    bars += [(f"throughput beside {name}", f"≥ {ratio['rate']['bar']:.3g}", ratio["rate"]["isMet"])
              for name, ratio in job["ratios"].items() if ratio.get("rate", {}).get("isMet") is not None]
     return bars + ([("", f"≤ {job['limit']:.3g} {job['unit']}", job["isLimitMet"])] if job["limit"] is not None else [])
 
@@ -55,7 +55,7 @@ def _bars(job):
 def _beside(job, name):
     if name not in job["ratios"]:
         return ""
-    return f"{_figure(job['proxies'][name]['value'])} ({job['ratios'][name]['median']:.2f})"
+    return f"{_figure(job['proxies'][name]['value'])} ({job['ratios'][name]['ratio']:.2f})"
 
 
 def _figure(value):

@@ -3,15 +3,15 @@
 from statistics import median
 
 from suite.measured import FULL
-from suite.spread import quartiles
+from suite.spread import ratio, uncertainty, undisturbed
 
 
 def summarise(rounds, allocations, can_scale):
     """What the rounds of a job (rounds.py) came to."""
     job, subject = rounds.job, rounds.subject
-    proxies = {name: _proxy(measured, rounds.memories.get(name)) for name, measured in rounds.measured.items()}
+    proxies = {name: _proxy(job, measured, rounds.memories.get(name)) for name, measured in rounds.measured.items()}
     proxies[subject]["allocations"] = allocations
-    ratios = {name: _ratio(job.bars.get(name), ratios) for name, ratios in rounds.ratios.items()}
+    ratios = {name: _ratio(job, job.bars.get(name), figures) for name, figures in rounds.figures.items()}
     note = None
     if job.rate_bar:
         note = _scaling(rounds, proxies, ratios, can_scale or job.load_is_light)
@@ -23,11 +23,12 @@ def summarise(rounds, allocations, can_scale):
             "discarded": rounds.discarded, "proxies": proxies, "ratios": ratios, "note": note}
 
 
-def _proxy(measured, memory):
+def _proxy(job, measured, memory):
+    values = [one.value for one in measured]
     latencies = {name: median(one.latencies[name] for one in measured) for name in measured[0].latencies}
     shares = {name: median(one.shares[name] for one in measured) for name in measured[0].shares}
     return {
-        "value": median(one.value for one in measured),
+        "value": undisturbed(values) if job.is_timed else median(values),
         "perSecond": median(one.rate for one in measured) if shares else None,
         "latencyMicroseconds": latencies, "coreShares": shares, "bottleneck": _bottleneck(shares), "residentMiB": memory,
         "isDisturbed": 2 * sum(one.is_disturbed for one in measured) > len(measured),
@@ -47,11 +48,11 @@ def _bottleneck(shares):
     return "load" if shares["load"] + shares["backend"] >= FULL else "none"
 
 
-def _ratio(bar, ratios):
-    """Round by round, so that what slows both down for a while does not count; the median of these."""
-    low, middle, high = quartiles(ratios)
-    return {"median": middle, "lowerQuartile": low, "upperQuartile": high, "low": min(ratios), "high": max(ratios),
-            "rounds": ratios, "bar": bar, "isMet": None if bar is None else middle <= bar}
+def _ratio(job, bar, figures):
+    singly = [(before + after) / 2 / their for before, their, after in figures]
+    value = ratio(figures) if job.is_timed else median(singly)
+    return {"ratio": value, "uncertainty": uncertainty(figures), "rounds": singly, "bar": bar,
+            "isMet": None if bar is None else value <= bar}
 
 
 def _scaling(rounds, proxies, ratios, can_scale):
@@ -62,10 +63,10 @@ def _scaling(rounds, proxies, ratios, can_scale):
     has_room = ours["bottleneck"] != "load"
     room = "" if has_room else " The load had no room for more, so this says little."
     for name, one in ratios.items():
-        low, ratio, high = quartiles(rounds.rates[name])
-        one["rate"] = {"median": ratio, "lowerQuartile": low, "upperQuartile": high, "rounds": rounds.rates[name], "bar": bar,
-                       "isMet": ratio >= bar if has_room else None}
-        return f"Throughput × {ratio:.2f} ({low:.2f}–{high:.2f}) of {name}, to be at least {bar}.{room}"
+        value = 1 / ratio(rounds.times[name])
+        one["rate"] = {"ratio": value, "uncertainty": uncertainty(rounds.times[name]), "bar": bar,
+                       "isMet": value >= bar if has_room else None}
+        return f"Throughput × {value:.2f} of {name}, to be at least {bar}.{room}"
 
 
 def _rest(rounds):
@@ -83,7 +84,7 @@ def _rest(rounds):
     return "\n  ".join(parts) or None
 
 
-_COLUMNS = (("job", 44), ("proxy", 12), ("figure", 9), ("ratio", 6), ("quartiles", 10), ("n", 3), ("bar", 8), ("/s", 9),
+_COLUMNS = (("job", 44), ("proxy", 12), ("figure", 9), ("ratio", 6), ("± %", 5), ("n", 3), ("bar", 8), ("/s", 9),
             ("cores %", 12), ("p50", 7), ("p99", 7), ("p99.9", 7), ("MiB", 6), ("allocs", 6))
 
 
@@ -100,8 +101,8 @@ def table(result):
 
 def _cells(result, name, proxy):
     is_subject = name == result["subject"]
-    ratio = result["ratios"].get(name)
-    bar = "" if ratio is None else _bar(ratio["bar"], ratio["isMet"])
+    beside = result["ratios"].get(name)
+    bar = "" if beside is None else _bar(beside["bar"], beside["isMet"])
     if is_subject:
         bar = _bar(result["limit"], result["isLimitMet"])
     shares, rate = proxy["coreShares"], proxy["perSecond"]
@@ -110,8 +111,8 @@ def _cells(result, name, proxy):
     return (
         f"{result['title']}, {result['unit']}" if is_subject else "", name,
         _short(proxy["value"]) + ("~" if proxy["isDisturbed"] else ""),
-        "" if ratio is None else f"{ratio['median']:.2f}", "" if ratio is None else f"{ratio['lowerQuartile']:.2f}–{ratio['upperQuartile']:.2f}",
-        "" if ratio is None else str(len(ratio["rounds"])), bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
+        *(("", "", "") if beside is None else (
+            f"{beside['ratio']:.2f}", f"{100 * beside['uncertainty']:.1f}", str(len(beside["rounds"])))), bar, "" if rate is None else f"{rate:.0f}{'*' if proxy['bottleneck'] == 'load' else ''}",
         "+".join(f"{100 * share:.0f}" for share in shares.values()),
         *(_short(times[name]) if name in times else "" for name in ("p50", "p99", "p999")),
         "" if proxy["residentMiB"] is None else f"{proxy['residentMiB']:.1f}",
@@ -134,9 +135,10 @@ def _line(cells):
 
 LEGEND = """
 figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names: the
-median of all its measurements; ~ after it: something else ran on the proxy's core, so do not believe it.
-ratio: the bridge's figure divided by this proxy's. Each of n rounds measures the bridge before and after the other proxy and
-divides the mean of the two; shown is the median of the n ratios, and the quartiles, between which half of them lie.
+mean of the faster half of its measurements, since what disturbs one only ever adds; of memory the median. ~ after it: something
+else ran on the proxy's core, so do not believe it.
+ratio: the bridge's figure divided by this proxy's, of n rounds which measure the bridge before and after the other proxy; ±:
+its standard error.
 bar: what the ratio, or in the bridge's row the figure, must not exceed. cores %: how busy the proxy had its core, and the load
 and the back-end theirs; * after a rate: load and back-end were the bottleneck, so the rate says nothing of the proxy.
 p50…: µs, as the load saw them. MiB: resident memory after the job's first round. allocs: allocations for each, in a run of
@@ -145,12 +147,12 @@ its own."""
 
 def verdict(results):
     """How many bars are met, and which are not."""
-    bars = [(f"{result['title']} / {name}", ratio["median"], ratio["bar"], ratio["isMet"])
-            for result in results for name, ratio in result["ratios"].items() if ratio["bar"] is not None]
+    bars = [(f"{result['title']} / {name}", one["ratio"], one["bar"], one["isMet"])
+            for result in results for name, one in result["ratios"].items() if one["bar"] is not None]
     bars += [(f"{result['title']}, {result['unit']}", result["proxies"][result["subject"]]["value"], result["limit"],
               result["isLimitMet"]) for result in results if result["limit"] is not None]
-    bars += [(f"{result['title']} / {name}, throughput", ratio["rate"]["median"], ratio["rate"]["bar"], ratio["rate"]["isMet"])
-             for result in results for name, ratio in result["ratios"].items() if ratio.get("rate", {}).get("isMet") is not None]
+    bars += [(f"{result['title']} / {name}, throughput", one["rate"]["ratio"], one["rate"]["bar"], one["rate"]["isMet"])
+             for result in results for name, one in result["ratios"].items() if one.get("rate", {}).get("isMet") is not None]
     lines = [f"{sum(is_met for *_, is_met in bars)} of {len(bars)} bars are met."]
     lines += [f"  ✗ {what}: {value:.3g}, bar {bar:.3g}" for what, value, bar, is_met in bars if not is_met]
     return "\n".join(lines)

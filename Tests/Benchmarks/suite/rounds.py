@@ -11,40 +11,46 @@ from suite.spread import uncertainty
 _REPETITIONS = 3
 # Before that: what disturbs may be short.
 _PAUSE = 0.3
-# Of a ratio, as `uncertainty` puts it: a job with more goes on, as long as there is time.
-ENOUGH = 0.025
+# Of a ratio, as `uncertainty` puts it: one with more goes on, as long as there is time.
+_ENOUGH = 0.025
+# Of a ratio that does not settle.
+_MOST_ROUNDS = 60
 
 
 class Rounds:
-    """A round measures the bridge before and after each peer: A B A C A. The ratio to B is the mean of the two As divided by
-    B: what makes the machine slower little by little falls out, and what comes and goes hits some of many rounds."""
+    """A round measures the bridge before and after each peer: A B A C A. The ratio to B is that of the
+    As on both sides of it to the Bs: all see the machine as it is at that time."""
 
     def __init__(self, job, bench):
         self.job, self.bench = job, bench
         self.loads = {lane.name: lane.load for lane in lanes(job, bench)}
         self.subject, *self.others = self.loads
         self.measured = {name: [] for name in self.loads}
-        self.ratios = {name: [] for name in self.others}
-        self.rates = {name: [] for name in self.others}  # the same of throughput
+        # Of each round: ours before, theirs, ours after. Figures, and seconds for a request.
+        self.figures = {name: [] for name in self.others}
+        self.times = {name: [] for name in self.others}
         self.memories = {}
         self.discarded = self.count = 0
 
-    @property
-    def is_settled(self):
-        """Memory does not depend on what else the machine does."""
-        return not self.job.is_timed or all(uncertainty(ratios) <= ENOUGH for ratios in self.ratios.values())
+    def unsettled(self):
+        """Whom a further round would tell more of, and how uncertain it is. Memory does not depend on what else the machine does."""
+        if not self.job.is_timed:
+            return {}
+        doubts = {name: uncertainty(rounds) for name, rounds in self.figures.items() if len(rounds) < _MOST_ROUNDS}
+        return {name: doubt for name, doubt in doubts.items() if doubt > _ENOUGH}
 
     @property
     def is_full(self):
         return 0 < self.job.max_rounds <= self.count
 
-    def measure(self, seconds):
-        """One more round."""
-        turn = self.count % max(len(self.others), 1)
+    def measure(self, seconds, others=None):
+        """One more round, with all or some of the others."""
+        others = self.others if others is None else others
+        turn = self.count % max(len(others), 1)
         repetitions = _REPETITIONS
         before = self._measure(self.subject, seconds)
         kept = [(self.subject, before)]
-        for name in self.others[turn:] + self.others[:turn]:
+        for name in others[turn:] + others[:turn]:
             while True:
                 their = self._measure(name, seconds)
                 after = self._measure(self.subject, seconds) if self.job.is_timed else before
@@ -55,9 +61,9 @@ class Rounds:
                 time.sleep(_PAUSE)
                 before = self._measure(self.subject, seconds)
             kept += [(name, their), (self.subject, after)] if self.job.is_timed else [(name, their)]
-            self.ratios[name].append((before.value + after.value) / 2 / their.value)
+            self.figures[name].append((before.value, their.value, after.value))
             if their.seconds:
-                self.rates[name].append((before.rate + after.rate) / 2 / their.rate)
+                self.times[name].append(tuple(1 / one.rate for one in (before, their, after)))
             before = after
         for name, one in kept:
             self.measured[name].append(one)

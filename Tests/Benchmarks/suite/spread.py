@@ -1,15 +1,28 @@
-# rtbridge: how far apart the ratios of several rounds are.
+# rtbridge: what many measurements on a machine with other tenants come to, and how sure that is.
 # SPDX-License-Identifier: Apache-2.0
 import math
-from statistics import median, quantiles
+import random
+from statistics import fmean, stdev
+
+_RESAMPLES = 100
 
 
-def quartiles(values):
-    return quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
+def undisturbed(values):
+    """The mean of the faster half. What disturbs a measurement only ever adds to it: others on the same machine, who take turns in
+    the caches that it shares, add up to a half for seconds or for minutes, and more to one proxy than to another."""
+    return fmean(sorted(values)[:math.ceil(len(values) / 2)])
 
 
-def uncertainty(ratios):
-    """How far their median may be from that of endlessly many rounds, as a share of it: about one standard error. Half of the
-    rounds lie within the quartiles, whatever a few outliers do."""
-    low, _, high = quartiles(ratios)
-    return (high - low) / median(ratios) / math.sqrt(len(ratios))
+def ratio(rounds):
+    """Ours by theirs. `rounds`: of each, ours before, theirs, ours after."""
+    return undisturbed([value for before, _, after in rounds for value in (before, after)]) / undisturbed(
+        [their for _, their, _ in rounds])
+
+
+def uncertainty(rounds):
+    """How far the ratio may be from that of endlessly many rounds, as a share of it: its standard error, by the bootstrap (as
+    many rounds drawn from these, again and again)."""
+    if len(rounds) < 2:
+        return 0.0
+    draw = random.Random(1).choices
+    return stdev(math.log(ratio(draw(rounds, k=len(rounds)))) for _ in range(_RESAMPLES))
