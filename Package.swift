@@ -33,7 +33,8 @@ let package = Package(
 
         // Codecs and values: no I/O.
         .target(name: "NIOOpenSSL", dependencies: ["COpenSSL", "BridgeSockets", nio]),
-        .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio]),
+        // llhttp, swift-nio's copy of it, is no product; it comes with NIOHTTP1.
+        .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio, http1]),
         .target(name: "BridgeSockets", dependencies: [nio]),
         .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", "BridgeSockets", nio]),
         .target(name: "BridgePolicy"),
@@ -48,12 +49,12 @@ let package = Package(
             dependencies: ["BridgeConfig", "BridgePolicy", "BridgeTelemetry", "BridgeWire", nio, posix, logging]),
         .target(
             name: "BridgeFronts",
-            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, http1, deque]),
+            dependencies: ["BridgeCore", "BridgeWire", "HTTP2Session", nio, deque]),
         .target(
             name: "BridgeBacks",
             dependencies: [
                 "BridgeCore", "BridgePolicy", "BridgeWire", "BridgeSockets", "HTTP2Session", "NIOOpenSSL", nio, posix,
-                http1, deque,
+                deque,
             ]),
         .target(
             name: "BridgeServer",

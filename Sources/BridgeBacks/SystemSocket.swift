@@ -30,15 +30,17 @@ enum SystemSocket {
         return result ?? .failed(EBADF)
     }
 
+    /// The socket behind a channel; nil where there is none.
+    static func descriptor(of channel: any Channel) -> CInt? {
+        try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }
+    }
+
     /// Whether the peer's end, or a reset, has come already; the channel hears of it only with its loop's next turn.
-    static func hasEnded(_ channel: any Channel) -> Bool {
-        let hasEnded: Bool? = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { handle in
-            var byte: UInt8 = 0
-            let count = Glibc.recv(handle, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-            return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
-        }
-        return hasEnded ?? false
+    ///
+    /// - Parameter descriptor: of a channel that is open.
+    static func hasEnded(_ descriptor: CInt) -> Bool {
+        var byte: UInt8 = 0
+        let count = Glibc.recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
     }
 }

@@ -44,6 +44,23 @@ public enum FieldBytes {
         return UnsafeRawPointer(found) - base
     }
 
+    /// Whether a byte of `bytes` is not above CR, as line ends and NUL are, and HTAB as well: eight bytes a step.
+    static func mayHaveLineEnd(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = 0
+        while index &+ 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            // Sean Anderson, Bit Twiddling Hacks: "Determine if a word has a byte less than n".
+            guard (word &- ones &* 0x0E) & ~word & (ones &* 0x80) == 0 else { return true }
+            index &+= 8
+        }
+        while index < bytes.count {
+            guard bytes[index] > 0x0D else { return true }
+            index &+= 1
+        }
+        return false
+    }
+
     /// Whether `bytes` begin with `prefix`.
     @inlinable
     public static func hasPrefix(_ bytes: UnsafeRawBufferPointer, _ prefix: StaticString) -> Bool {

@@ -4,23 +4,18 @@
 /// Characters and lists of RFC 9110 §5.6, on raw bytes.
 public enum FieldTokens {
     /// RFC 9110 §5.6.2: tchar.
-    static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"):
-            return true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            return true
-        default:
-            return false
-        }
-    }
+    private static let tokenCharacters = ByteSet(alphanumericAnd: "!#$%&'*+-.^_`|~")
+
+    static func isTokenCharacter(_ byte: UInt8) -> Bool { tokenCharacters.contains(byte) }
 
     /// Whether `bytes` are one token: not empty, and nothing but tchar.
+    static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        !bytes.isEmpty && tokenCharacters.containsAll(of: bytes)
+    }
+
     static func isToken(_ bytes: some Collection<UInt8>) -> Bool {
-        !bytes.isEmpty && bytes.allSatisfy(isTokenCharacter)
+        bytes.withContiguousStorageIfAvailable { isToken(UnsafeRawBufferPointer($0)) }
+            ?? ContiguousArray(bytes).withUnsafeBytes { isToken($0) }
     }
 
     /// RFC 9110 §5.6.3: OWS is SP and HTAB.
@@ -81,6 +76,7 @@ public enum FieldTokens {
 
     /// Whether one of the fields `name` lists `token`, whatever its case; both must be in lower case.
     public static func contains(_ fields: FieldBlock, _ name: StaticString, token: StaticString) -> Bool {
+        guard fields.lengths & FieldNames.bit(name.utf8CodeUnitCount) != 0 else { return false }
         var isFound = false
         fields.forEach { fieldName, value in
             guard !isFound, FieldBytes.areEqual(fieldName, name) else { return }

@@ -44,6 +44,13 @@ public enum HopByHop {
         return target
     }
 
+    /// Whether all fields but pseudo-header fields are end-to-end ones.
+    public static func isEndToEnd(_ fields: FieldBlock) -> Bool {
+        var isAll = true
+        fields.forEach { name, _ in if name.first != UInt8(ascii: ":"), isHopByHop(name) { isAll = false } }
+        return isAll
+    }
+
     private static func isEndToEnd(_ name: UnsafeRawBufferPointer, except names: FieldNames) -> Bool {
         name.first != UInt8(ascii: ":") && !isHopByHop(name) && !names.contains(name)
     }

@@ -252,6 +252,7 @@ struct HTTP1ConnectionTests {
         let leg = bench.back.legs[0]
         leg.exchange?.backOpened(FieldBlock([":status": "200", "content-type": "application/grpc"]))
         bench.channel.isWritable = false
+        bench.channel.pipeline.fireChannelWritabilityChanged()
         leg.exchange?.backBody(HTTP1Request.frame("one"))
         #expect(leg.takenCount == 0)
         bench.channel.isWritable = true

@@ -129,6 +129,7 @@ struct HTTPFrontTests {
         leg.exchange?.backOpened(FieldBlock([":status": "200"]))
         bench.loop.run()
         bench.channel.isWritable = false
+        bench.channel.pipeline.fireChannelWritabilityChanged()
         leg.exchange?.backBody(ByteBuffer(repeating: 1, count: 200_000))
         bench.loop.run()
         #expect(leg.takenCount == 0)

@@ -97,6 +97,7 @@ struct ReconnectSessionTests {
         Self.connect(bench)
         _ = try bench.receive()
         bench.channel.isWritable = false
+        bench.channel.pipeline.fireChannelWritabilityChanged()
         bench.back.legs[0].exchange?.backFailed(Self.lost)
         for _ in 0..<4 {
             bench.pass(.milliseconds(1100))

@@ -289,6 +289,31 @@ def test_a_kept_connection_that_died_is_not_the_clients_trouble(bridge, raw):
         assert http.read_reply().body == b"ok"
 
 
+def test_what_stands_behind_an_answer_answers_nobody(bridge, raw):
+    """A second response in one packet with the first: whoever asks next must not get it."""
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+    with Http1(bridge.address("clear")) as http:
+        http.send_head("GET", "/raw/1", [])
+        first = _take_request(raw)
+        first.send(answer + b"ok" + answer + b"no")
+        assert http.read_reply().body == b"ok"
+        http.send_head("GET", "/raw/2", [])
+        second = _take_request(raw)
+        assert second is not first and b"GET /raw/2 " in second.head
+        second.send(answer + b"us")
+        assert http.read_reply().body == b"us"
+
+
+def test_values_pass_byte_for_byte(bridge, raw):
+    """RFC 9110, section 5.5: bytes above ASCII are opaque, whatever they mean to whom."""
+    with Http1(bridge.address("clear")) as http:
+        http.send_head("GET", "/raw/1", [("x-name", "J\xe9r\xf4me \xff")])
+        back = _take_request(raw)
+        assert b"\r\nx-name: J\xe9r\xf4me \xff\r\n" in back.head
+        back.send(b"HTTP/1.1 200 OK\r\nx-name: \xfc\xe9\r\ncontent-length: 0\r\n\r\n")
+        assert http.read_reply().header("x-name") == "\xfc\xe9"
+
+
 def _read_head(wire, buffer=b""):
     while b"\r\n\r\n" not in buffer:
         piece = wire.receive()

@@ -4,7 +4,6 @@
 import BridgeCore
 import BridgeWire
 import NIOCore
-import NIOHTTP1
 
 /// One request after the other, each with its leg; between them it waits in the pool of its endpoint.
 ///
@@ -13,12 +12,8 @@ import NIOHTTP1
 ///                        └───────────────┴──lost | answer broken | not to be kept──▶ closed
 /// ```
 final class HTTPBackConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
-
-    // All that the decoder looks at is whether the method is HEAD.
-    private static let anyHead = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-    private static let headHead = HTTPRequestHead(version: .http1_1, method: .HEAD, uri: "/")
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     let endpoint: Endpoint
     /// Whose requests it serves; nil: everybody's.
@@ -26,50 +21,60 @@ final class HTTPBackConnection: ChannelInboundHandler {
     /// Its owner is gone.
     private(set) var isOrphan = false
     private let connector: HTTPConnector
-    private let wire = HTTPBackWire()
+    private let output: HTTPBackOutput
+    private let parser = HTTP1Parser(.responses, maximumBytes: HTTPResponse.maximumHeadBytes)
     private var context: ChannelHandlerContext?
     private var leg: HTTPBackLeg?
     private var request: HTTP1RequestWriter?
     /// Requests that it was used for before this one.
     private var served = 0
-    private var answerHead: HTTPResponseHead?
+    private var answerHead: HTTP1Head?
     private var interimCount = 0
     /// The end of the request was handed to the kernel.
     private var wasSentWhole = false
     private var isWaitingForTake = false
     private var isInRead = false
     private var isDirty = false
-    private var idleTimer: WheelTimer?
+    /// It was lost or given up: what comes is nobody's.
+    private var isOver = false
+    private var idleTimer = LazyTimer()
+    private var isClear = false
+    /// The channel was asked to read, and has brought nothing yet. Known where nothing stands before the socket.
+    private var isReading = false
     private var error: (any Error)?
 
     init(_ endpoint: Endpoint, _ connector: HTTPConnector, owner: ConnectionInfo? = nil) {
         self.endpoint = endpoint
         self.owner = owner
         self.connector = connector
+        output = HTTPBackOutput(connector.worker)
     }
 
     private var worker: Worker { connector.worker }
     private var hasAnswer: Bool { answerHead != nil }
     var isReused: Bool { served > 1 }
-    var isWritable: Bool { wire.isWritable }
+    var isWritable: Bool { output.isWritable }
     /// See ``SystemSocket/hasEnded(_:)``.
-    var hasEnded: Bool { context.map { SystemSocket.hasEnded($0.channel) } ?? true }
+    var hasEnded: Bool { isOver || output.descriptor.map(SystemSocket.hasEnded) ?? (context == nil) }
 
     // MARK: Commands of the connector
 
     func opened(_ channel: any Channel, isClear: Bool) {
-        wire.opened(channel, isClear: isClear)
+        output.opened(channel, isClear: isClear)
         if let owner, context != nil { worker.keptForClients.add(self, for: owner) }
+        self.isClear = isClear
+        isReading = isClear
         channel.read()
     }
 
     /// It goes to the pool; `time` is the longest that it waits there.
     func rest(_ time: TimeAmount?) {
-        idleTimer = time.map { worker.timers.schedule(at: worker.now + $0, self) }
+        if let time { idleTimer.schedule(at: worker.now + time, worker, self) }
     }
 
     func close() {
-        idleTimer?.cancel()
+        idleTimer.cancel()
+        isOver = true
         leg = nil
         context?.close(promise: nil)
     }
@@ -77,7 +82,7 @@ final class HTTPBackConnection: ChannelInboundHandler {
     // MARK: Commands of the leg
 
     func begin(_ leg: HTTPBackLeg, _ head: FieldBlock, host: String?) {
-        idleTimer?.cancel()
+        idleTimer.callOff()
         self.leg = leg
         served += 1
         request = HTTP1RequestWriter(head, host: host)
@@ -85,24 +90,23 @@ final class HTTPBackConnection: ChannelInboundHandler {
         interimCount = 0
         wasSentWhole = false
         isWaitingForTake = false
-        let isHead = head.first(":method")?.elementsEqual("HEAD".utf8) ?? false
-        context?.write(wrapOutboundOut(.head(isHead ? Self.headHead : Self.anyHead)), promise: nil)
+        parser.isAnswerToHead = head.withFirst(":method") { FieldBytes.areEqual($0, "HEAD") } ?? false
         markDirty()
-        if !isInRead { context?.read() }
+        if !isInRead { read() }
     }
 
     func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0, request?.isOver == false else { return }
-        wire.gather { request?.writeHead(into: &$0) }
+        output.gather { request?.writeHead(into: &$0) }
         let isChunked = request?.isChunked ?? false
-        if isChunked { wire.gather { HTTP1Lines.writeChunkHeader(bytes.readableBytes, into: &$0) } }
-        wire.gather(bytes)
-        if isChunked { wire.gather { $0.writeStaticString("\r\n") } }
+        if isChunked { output.gather { HTTP1Lines.writeChunkHeader(bytes.readableBytes, into: &$0) } }
+        output.gather(bytes)
+        if isChunked { output.gather { $0.writeStaticString("\r\n") } }
         markDirty()
     }
 
     func finish(_ trailers: FieldBlock?) {
-        wire.gather { request?.finish(trailers, into: &$0) }
+        output.gather { request?.finish(trailers, into: &$0) }
         markDirty()
     }
 
@@ -112,7 +116,13 @@ final class HTTPBackConnection: ChannelInboundHandler {
     func taken() {
         guard isWaitingForTake else { return }
         isWaitingForTake = false
-        if !isInRead { context?.read() }
+        if !isInRead { read() }
+    }
+
+    private func read() {
+        guard !isReading else { return }
+        isReading = isClear
+        context?.read()
     }
 
     private func markDirty() {
@@ -123,53 +133,42 @@ final class HTTPBackConnection: ChannelInboundHandler {
 
     // MARK: Events of the channel
 
-    /// The decoder, and what it needs, stand before this handler.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderListSize = HTTPResponse.maximumHeadBytes
-        limits.maxHeaderFieldSize = HTTPResponse.maximumHeadBytes
-        let decoder = HTTPResponseDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .forward, limitConfiguration: limits)
-        do {
-            try context.pipeline.syncOperations.addHandlers(
-                [wire, ByteToMessageHandler(decoder)], position: .before(self))
-        } catch {
-            context.close(promise: nil)
-        }
+        output.added(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        output.removed()
         if let owner { worker.keptForClients.remove(self, for: owner) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
         isInRead = true
-        switch unwrapInboundIn(data) {
-        case .head(let head): received(head)
-        case .body(let bytes):
-            guard let leg else { return }
-            isWaitingForTake = true
-            leg.received(bytes)
-        case .end(let trailers): answerEnded(trailers.map(Self.block))
+        isReading = false
+        var bytes = unwrapInboundIn(data)
+        while bytes.readableBytes > 0, !isOver {
+            let parsed = parser.parse(&bytes)
+            received(parsed, isLast: bytes.readableBytes == 0)
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isInRead = false
-        if !isWaitingForTake { context.read() }
+        isReading = false
+        if !isWaitingForTake { read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         worker.refreshClock()
+        output.writabilityChanged(context)
         if isWritable { leg?.writable() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // An answer that ends with the connection has ended by now; nothing else can come.
-        if case ChannelEvent.inputClosed = event { lost() }
+        if case ChannelEvent.inputClosed = event { inputEnded() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -177,13 +176,21 @@ final class HTTPBackConnection: ChannelInboundHandler {
         lost()
     }
 
-    func channelInactive(context: ChannelHandlerContext) { lost() }
+    func channelInactive(context: ChannelHandlerContext) { inputEnded() }
+
+    /// An answer may end with the connection (RFC 9112 §6.3); nothing else can come.
+    private func inputEnded() {
+        worker.refreshClock()
+        if leg != nil { received(parser.finish(), isLast: true) }
+        lost()
+    }
 
     private func lost() {
         worker.refreshClock()
+        isOver = true
         let (leg, context) = (leg, context)
         self.leg = nil
-        idleTimer?.cancel()
+        idleTimer.cancel()
         connector.closed(self)
         leg?.lost(lossFailure, wasReused: isReused, wasSentWhole: wasSentWhole, hasAnswer: hasSeenAnswer)
         context?.close(promise: nil)
@@ -195,49 +202,71 @@ final class HTTPBackConnection: ChannelInboundHandler {
     }
 
     private var lossFailure: Failure {
-        let error = error ?? HTTPParserError.invalidEOFState
+        let error = error ?? HTTP1Violation.endedEarly
         return HTTPResponse.failure(error, hasHead: hasAnswer, endpoint.text)
     }
 
     // MARK: The answer
 
-    private func received(_ head: HTTPResponseHead) {
+    /// - Parameter isLast: nothing has come behind it.
+    private func received(_ parsed: HTTP1Parsed, isLast: Bool) {
+        // Nobody has asked; or the answer was broken, and the connection is being closed.
+        guard leg != nil else {
+            if parser.isInMessage || parsed.isEnd || parsed.violation != nil { fail(.unasked) }
+            return
+        }
+        if let head = parsed.head { received(head) }
+        if let body = parsed.body {
+            received(body)
+            for piece in parsed.moreBody { received(piece) }
+        }
+        if let violation = parsed.violation { return fail(violation) }
+        if parsed.isEnd { answerEnded(parsed.trailers, isLast: isLast) }
+    }
+
+    private func fail(_ violation: HTTP1Violation) {
+        if error == nil { error = violation }
+        lost()
+    }
+
+    private func received(_ head: HTTP1Head) {
         guard let leg else { return }
-        switch HTTPResponse.check(head) {
-        case .success(let fields) where head.status.code < 200:
-            interimCount += 1
-            if interimCount <= HTTPResponse.maximumInterim { leg.informed(fields) }
-        case .success(let fields):
-            answerHead = head
-            leg.answered(fields)
-        case .failure(let problem):
+        if let problem = HTTPResponse.problem(head) {
             self.leg = nil
-            let reason = "the answer breaks HTTP/1.1: \(problem.text)"
+            let reason = "the answer breaks HTTP/1.1: \(problem)"
             connector.closed(self)
             leg.broken(Failure(.protocolViolation, .back, .headers, reason, address: endpoint.text))
             close()
+        } else if head.status < 200 {
+            interimCount += 1
+            if interimCount <= HTTPResponse.maximumInterim { leg.informed(head.fields) }
+        } else {
+            answerHead = head
+            leg.answered(head.fields)
         }
     }
 
-    private func answerEnded(_ trailers: FieldBlock?) {
+    private func received(_ body: ByteBuffer) {
+        guard let leg else { return }
+        isWaitingForTake = true
+        leg.received(body)
+    }
+
+    private func answerEnded(_ trailers: FieldBlock?, isLast: Bool) {
         guard let leg, let answerHead else { return }
         self.leg = nil
-        // RFC 9112 §9.3: a request that was not sent to its end leaves nothing that the next one could follow.
-        let isReusable = answerHead.isKeepAlive && request?.isOver == true && error == nil
+        self.answerHead = nil
+        // RFC 9112 §9.3: a request that was not sent to its end leaves nothing that the next one could follow; and what
+        // stands behind the answer must not be taken for the next one's.
+        let isReusable = answerHead.isKeepAlive && request?.isOver == true && error == nil && isLast
         request = nil
         if isReusable {
-            connector.release(self, HTTPResponse.keepAliveSeconds(answerHead))
+            connector.release(self, HTTPResponse.keepAliveSeconds(answerHead.fields))
         } else {
             connector.closed(self)
             close()
         }
         leg.ended(trailers)
-    }
-
-    private static func block(_ headers: HTTPHeaders) -> FieldBlock {
-        var fields = FieldBlock()
-        for (name, value) in headers { fields.append(name, value) }
-        return fields
     }
 }
 
@@ -245,9 +274,9 @@ extension HTTPBackConnection: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
         // Neither a body nor the end came with the head, so there will be one.
-        if leg != nil { wire.gather { request?.writeHead(into: &$0) } }
+        if leg != nil { output.gather { request?.writeHead(into: &$0) } }
         let wasWritable = isWritable
-        wire.flush()
+        output.flush()
         if request?.isOver == true { wasSentWhole = true }
         if !wasWritable, isWritable { leg?.writable() }
     }
@@ -266,6 +295,7 @@ extension HTTPBackConnection: KeptForClient {
 extension HTTPBackConnection: WheelTimerTarget {
     /// It has waited long enough.
     func timerFired(_ timer: WheelTimer) {
+        guard idleTimer.isDue(worker, self) else { return }
         connector.closed(self)
         close()
     }

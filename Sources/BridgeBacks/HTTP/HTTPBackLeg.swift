@@ -18,7 +18,7 @@ final class HTTPBackLeg: BackLeg {
     private(set) var exchange: Exchange?
     private var phase = Phase.waiting
     private var connection: HTTPBackConnection?
-    private var repetition = HTTPRepetition(method: [])
+    private var repetition = HTTPRepetition(request: FieldBlock())
     private var hasEnded = false
     private var trailers: FieldBlock?
     private(set) var address: String?
@@ -38,7 +38,7 @@ final class HTTPBackLeg: BackLeg {
 
     func open(_ exchange: Exchange) {
         self.exchange = exchange
-        repetition = HTTPRepetition(method: exchange.request.first(":method") ?? [])
+        repetition = HTTPRepetition(request: exchange.request)
         connector.acquire(self, mayReuse: true)
     }
 
@@ -98,8 +98,8 @@ final class HTTPBackLeg: BackLeg {
         guard phase == .asked else { return }
         // RFC 9110 §15.2: a proxy passes interim responses on, unless it "requested the generation" itself; a 100 that
         // nobody waits for would say nothing.
-        let isContinue = head.first(":status")?.elementsEqual("100".utf8) ?? false
-        guard !isContinue || exchange?.request.contains("expect") == true else { return }
+        let isContinue = head.withFirst(":status") { FieldBytes.areEqual($0, "100") }
+        guard isContinue != true || exchange?.request.contains("expect") == true else { return }
         exchange?.backInformed(head)
     }
 

@@ -12,10 +12,11 @@ enum HTTPOutcome {
     case given
 
     /// RFC 9110 §15.6.3 to §15.6.5: bad gateway, unavailable, gateway timeout. Every other status is an answer.
+    private static func isOfGateway(_ status: UnsafeRawBufferPointer) -> Bool {
+        FieldBytes.areEqual(status, "502") || FieldBytes.areEqual(status, "503") || FieldBytes.areEqual(status, "504")
+    }
+
     static func of(_ head: FieldBlock) -> HTTPOutcome {
-        switch head.string(":status") {
-        case "502", "503", "504": .failed
-        case .some, nil: .succeeded
-        }
+        head.withFirst(":status", isOfGateway) == true ? .failed : .succeeded
     }
 }

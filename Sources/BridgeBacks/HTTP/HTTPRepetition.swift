@@ -9,6 +9,8 @@ import NIOCore
 struct HTTPRepetition {
     /// Longer bodies are not kept, and so not sent again.
     static let maximumKept = 64 * 1024
+    /// A piece of at least this is kept in the memory that it came in; a smaller one would keep far more than itself.
+    private static let minimumShared = 4 * 1024
 
     enum OnLost: Equatable { case sendAgain, fail }
 
@@ -18,17 +20,21 @@ struct HTTPRepetition {
     private var isWhole = true
     private(set) var isSecond = false
 
-    init(method: FieldValue) { isIdempotent = Self.isIdempotent(method) }
+    init(request: FieldBlock) { isIdempotent = request.withFirst(":method", Self.isIdempotent) ?? false }
 
     /// RFC 9110 §9.2.2: "PUT, DELETE, and safe request methods are idempotent"; §9.2.1: the safe ones.
-    private static func isIdempotent(_ method: FieldValue) -> Bool {
-        ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].contains { method.elementsEqual($0.utf8) }
-    }
+    private static func isIdempotent(_ method: UnsafeRawBufferPointer) -> Bool { idempotent.contains(method) }
+
+    private static let idempotent: FieldNames = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 
     mutating func append(_ bytes: ByteBuffer) {
         guard isWhole else { return }
         guard kept.readableBytes + bytes.readableBytes <= Self.maximumKept else { return stopKeeping() }
-        kept.writeImmutableBuffer(bytes)
+        if kept.readableBytes == 0, bytes.readableBytes >= Self.minimumShared {
+            kept = bytes
+        } else {
+            kept.writeImmutableBuffer(bytes)
+        }
     }
 
     /// The connection is a fresh one: if it is lost, so is the request.

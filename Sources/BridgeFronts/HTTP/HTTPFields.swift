@@ -38,6 +38,7 @@ enum HTTPFields {
     /// RFC 9113 §8.2.3: several cookie fields "MUST be concatenated into a single octet string using the two-octet
     /// delimiter of 0x3b, 0x20" before they are passed into a context that is not HTTP/2.
     private static func appendCookies(_ request: FieldBlock, to fields: inout FieldBlock) {
+        guard request.contains("cookie") else { return }
         var cookies: [UInt8] = []
         request.forEach { name, value in
             guard FieldBytes.areEqual(name, "cookie") else { return }
@@ -56,6 +57,7 @@ enum HTTPFields {
     ///
     /// - Parameter hasPolicy: the route has a CORS policy, which replaces the back-end's own fields.
     static func response(_ head: FieldBlock, hasPolicy: Bool) -> FieldBlock {
+        if !hasPolicy, HopByHop.isEndToEnd(head) { return head }
         var fields = FieldBlock()
         fields.append(":status", head.first(":status") ?? [])
         HopByHop.copy(from: head, into: &fields, except: hasPolicy ? corsFields : [])
@@ -66,6 +68,11 @@ enum HTTPFields {
         "access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers",
         "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age",
     ]
+
+    /// A status that was checked to be one: three digits.
+    static func status(_ digits: UnsafeRawBufferPointer) -> Int {
+        digits.reduce(0) { $0 * 10 + Int($1 & 0xF) }
+    }
 
     /// Trailers without what a recipient may not merge into the head (RFC 9110 §6.5.1): framing, routing, request
     /// modifiers, authentication, and how the content is to be read.

@@ -27,24 +27,36 @@ public enum HTTPFront: FrontProtocol {
 
     /// Why a request cannot be passed on.
     private static func problem(_ head: RequestHead) -> (Int, String)? {
-        let method = head.fields.first(":method") ?? []
-        guard HTTP1Target.isMethod(method) else { return (400, "The method is not a token.") }
-        // A tunnel to anywhere, and an echo of fields that scripts may not see (RFC 9110 §9.3.6, §9.3.8).
-        if method.elementsEqual("CONNECT".utf8) || method.elementsEqual("TRACE".utf8) {
-            return (405, "\(String(decoding: method, as: UTF8.self)) is not passed on.")
-        }
-        guard HTTP1Target.isTarget(head.fields.first(":path") ?? []) else {
+        let fields = head.fields
+        if let problem = methodProblem(head) { return problem }
+        guard fields.withFirst(":path", HTTP1Target.isTarget) ?? false else {
             return (400, "The path is not a valid one.")
         }
-        guard HTTP1Target.isAuthority(head.fields.first(":authority") ?? []) else {
+        // Of HTTP/1.1 the ingress has looked at it.
+        guard head.version == .http2 else { return nil }
+        guard fields.withFirst(":authority", HTTP1Target.isAuthority) ?? true else {
             return (400, "The authority is not a host and a port.")
         }
         return hostProblem(head).map { (400, $0) }
     }
 
+    private static func methodProblem(_ head: RequestHead) -> (Int, String)? {
+        switch head.method {
+        case .get, .post, .options, .head: return nil
+        case .connect, .other: break
+        }
+        guard head.fields.withFirst(":method", HTTP1Target.isMethod) ?? false else {
+            return (400, "The method is not a token.")
+        }
+        // A tunnel to anywhere, and an echo of fields that scripts may not see (RFC 9110 §9.3.6, §9.3.8).
+        let isTrace = head.fields.withFirst(":method") { FieldBytes.areEqual($0, "TRACE") } ?? false
+        guard head.method == .connect || isTrace else { return nil }
+        return (405, "\(head.fields.string(":method") ?? "") is not passed on.")
+    }
+
     /// RFC 9113 §8.3.1: a request whose Host is another than its `:authority` is malformed.
     private static func hostProblem(_ head: RequestHead) -> String? {
-        guard head.version == .http2, let host = head.fields.string("host"), head.fields.contains(":authority") else {
+        guard let host = head.fields.string("host"), head.fields.contains(":authority") else {
             return nil
         }
         let authority = head.fields.string(":authority") ?? ""

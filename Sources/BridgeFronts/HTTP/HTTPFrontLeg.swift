@@ -20,7 +20,7 @@ final class HTTPFrontLeg {
     private let startedAt: NIODeadline
     private var exchange: Exchange!
     private var phase = Phase.asking
-    private var status = "0"
+    private var status = 0
     /// Bytes of the request that the back-end's side has not taken yet.
     private var untaken = 0
 
@@ -49,14 +49,14 @@ final class HTTPFrontLeg {
     }
 
     /// RFC 9110 §6.4.1: responses to HEAD, and those with 204 and 304, have no content.
-    private var hasNoContent: Bool { request.head.method == .head || status == "204" || status == "304" }
+    private var hasNoContent: Bool { request.head.method == .head || status == 204 || status == 304 }
 
     private func note(_ failure: Failure?) {
         let (request, exchange, status) = (request, exchange!, status)
         request.worker.note(
             AccessRecord(
                 route: request.route.name, front: "http", client: request.head.connection.client,
-                path: String(decoding: request.head.path, as: UTF8.self), status: status,
+                path: String(decoding: request.head.path, as: UTF8.self), status: String(status),
                 failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
                 back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
                 bytesOut: exchange.bytesOut,
@@ -83,7 +83,7 @@ extension HTTPFrontLeg: FrontLeg {
     func backOpened(_ head: FieldBlock?) {
         guard phase == .asking, let head else { return }
         phase = .answering
-        status = head.string(":status") ?? "200"
+        status = head.withFirst(":status", HTTPFields.status) ?? 200
         var fields = HTTPFields.response(head, hasPolicy: request.route.cors != nil)
         addCORS(&fields)
         stream.respond(fields, endStream: hasNoContent)
@@ -109,7 +109,7 @@ extension HTTPFrontLeg: FrontLeg {
         if hadBegun {
             stream.reset()
         } else {
-            status = String(failure.httpStatus)
+            status = failure.httpStatus
             answerError(failure)
         }
         note(failure)

@@ -4,7 +4,6 @@
 import BridgeConfig
 import BridgeCore
 import NIOCore
-import NIOHTTP1
 import NIOOpenSSL
 
 /// The first handler of a connection: waits for TLS to say its ALPN protocol, or for the first bytes of a clear
@@ -80,12 +79,7 @@ final class ConnectionStarter: ChannelInboundHandler, RemovableChannelHandler {
         do {
             switch version {
             case .http1:
-                let decoder = ByteToMessageHandler(
-                    HTTPRequestDecoder(
-                        leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
-                        limitConfiguration: HTTP1Connection.limits(ingress.listener.limits)))
-                let connection = HTTP1Connection(ingress: ingress, info: info, decoder: decoder)
-                try pipeline.addHandlers([decoder, connection], position: .after(self))
+                try pipeline.addHandler(HTTP1Connection(ingress: ingress, info: info), position: .after(self))
             case .http2:
                 try pipeline.addHandler(HTTP2Connection(ingress: ingress, info: info), position: .after(self))
             case .tcp, .udp: preconditionFailure("ConnectionStarter: \(version.rawValue) has no HTTP")

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeCore
+import BridgeWire
 import NIOCore
-import NIOHTTP1
 
 extension HTTP1Connection {
     /// Larger pieces are not copied.
@@ -58,11 +58,11 @@ extension HTTP1Connection {
         worker.flushAtTickEnd(self)
     }
 
-    /// The decoder leaves; what it had read beyond the request comes as raw bytes.
+    /// What stands behind the request are raw bytes.
     func becomeTunnel() {
         phase = .tunnel
-        timer?.cancel()
-        context?.pipeline.syncOperations.removeHandler(decoder, promise: nil)
+        timer.callOff()
+        passUnread()
         readIfWanted()
     }
 
@@ -105,21 +105,13 @@ extension HTTP1Connection {
         untaken = 0
         phase = .idle
         guard !isDraining else { return finishOutput() }
-        arm(ingress.listener.limits.idleTimeout)
+        arm(ingress.listener.limits.idleTimeout, now: worker.now)
         // The next request, once this one's callers have returned.
-        guard !ahead.isEmpty || brokenAhead != nil else { return readIfWanted() }
-        worker.eventLoop.assumeIsolated().execute { [self] in takeAhead() }
-    }
-
-    private func takeAhead() {
-        while phase == .idle || phase == .busy && stream?.hasRequestEnded == false, let part = ahead.popFirst() {
-            received(part)
+        guard unread.readableBytes > 0 else { return readIfWanted() }
+        worker.eventLoop.assumeIsolated().execute { [self] in
+            takeUnread()
+            readIfWanted()
         }
-        if ahead.isEmpty, let error = brokenAhead, phase == .idle || phase == .busy, stream?.hasRequestEnded != true {
-            brokenAhead = nil
-            refuseBroken(error)
-        }
-        readIfWanted()
     }
 
     /// Sends what there is and our end of the connection; what the client still sends is read for a while.
@@ -128,7 +120,7 @@ extension HTTP1Connection {
         guard phase != .lingering, phase != .closed, let context else { return }
         phase = .lingering
         stream = nil
-        ahead.removeAll()
+        unread = ByteBuffer()
         arm(ingress.listener.limits.idleTimeout)
         writeOutbound(context)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
@@ -145,7 +137,7 @@ extension HTTP1Connection {
     /// Not over TLS: browsers open connections ahead, and an answer to a request that they did not make is an error page.
     func refuseLate() {
         guard !info.isTLS else { return context?.close(promise: nil) ?? () }
-        let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+        let stream = HTTP1Stream(self, HTTP1Head())
         self.stream = stream
         phase = .busy
         stream.closesAfterwards = true

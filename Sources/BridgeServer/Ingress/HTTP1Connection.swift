@@ -6,7 +6,6 @@ import BridgeCore
 import BridgeSockets
 import BridgeWire
 import NIOCore
-import NIOHTTP1
 
 /// One request after another (RFC 9112), or a tunnel once a WebSocket was opened.
 ///
@@ -15,10 +14,10 @@ import NIOHTTP1
 ///                  ├──answered, more of the request to come──▶ lingering ──▶ closed
 ///                  └──openTunnel──▶ tunnel ──────────────────────────────▶ closed
 /// ```
-/// Requests that are sent ahead (pipelining) wait in ``ahead`` and the kernel's buffers: nothing is read while a
+/// Requests that are sent ahead (pipelining) wait in ``unread`` and the kernel's buffers: nothing is read while a
 /// request is busy and the next one has begun.
 final class HTTP1Connection: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
@@ -31,14 +30,13 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     let ingress: Ingress
     let info: ConnectionInfo
-    let decoder: ByteToMessageHandler<HTTPRequestDecoder>
-    private let rawBytes = RawBytes()
+    let parser: HTTP1Parser
     var context: ChannelHandlerContext?
     var phase = Phase.idle
     var stream: HTTP1Stream?
-    var ahead = CircularBuffer<HTTPServerRequestPart>()
-    /// Why the decoder gave up behind what is ahead.
-    var brokenAhead: (any Error)?
+    /// What the client has sent behind the request that is busy, or behind an upgrade.
+    var unread = ByteBuffer()
+    var isParsing = false
     /// What goes out at the end of the tick. Its memory is the worker's between ticks.
     var outbound = ByteBuffer()
     /// A piece behind ``outbound`` that is not copied, and what stands behind that.
@@ -49,25 +47,20 @@ final class HTTP1Connection: ChannelDuplexHandler {
     var untaken = 0
     var isDirty = false
     private var isReadWanted = false
+    /// As the channel says it; asking it costs more.
+    private var isChannelWritable = true
     var isDraining = false
-    var timer: WheelTimer?
+    var timer = LazyTimer()
 
-    init(ingress: Ingress, info: ConnectionInfo, decoder: ByteToMessageHandler<HTTPRequestDecoder>) {
+    init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
         self.info = info
-        self.decoder = decoder
-    }
-
-    static func limits(_ limits: ListenerLimits) -> NIOHTTPDecoderLimitConfiguration {
-        var configuration = NIOHTTPDecoderLimitConfiguration()
-        configuration.maxHeaderListSize = limits.maxHeaderBytes
-        configuration.maxHeaderFieldSize = limits.maxHeaderBytes
-        return configuration
+        parser = HTTP1Parser(.requests(isTLS: info.isTLS), maximumBytes: ingress.listener.limits.maxHeaderBytes)
     }
 
     var worker: Worker { ingress.worker }
     var isWritable: Bool {
-        outbound.readableBytes + behind.readableBytes < 64 * 1024 && context?.channel.isWritable ?? false
+        outbound.readableBytes + behind.readableBytes < 64 * 1024 && isChannelWritable
     }
 
     // MARK: Lifecycle
@@ -87,13 +80,15 @@ final class HTTP1Connection: ChannelDuplexHandler {
         worker.refreshClock()
         context = nil
         phase = .closed
-        timer?.cancel()
+        isChannelWritable = false
+        unread = ByteBuffer()
+        timer.cancel()
         ingress.closed(self)
         worker.keptForClients.ended(info)
         abandonStream(reason)
     }
 
-    private func abandonStream(_ reason: String) {
+    func abandonStream(_ reason: String) {
         let handler = stream?.handler
         // The stream and who answers it hold each other.
         stream?.handler = nil
@@ -101,9 +96,10 @@ final class HTTP1Connection: ChannelDuplexHandler {
         handler?.requestAborted(reason)
     }
 
-    func arm(_ duration: Duration?) {
-        timer?.cancel()
-        timer = duration.map { worker.timers.schedule(at: worker.eventLoop.now + TimeAmount($0), self) }
+    /// - Parameter now: nil: outside of an event that has brought the worker's clock up to date.
+    func arm(_ duration: Duration?, now: NIODeadline? = nil) {
+        guard let duration else { return timer.callOff() }
+        timer.schedule(at: (now ?? worker.eventLoop.now) + TimeAmount(duration), worker, self)
     }
 
     // MARK: Inbound
@@ -111,48 +107,29 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.refreshClock()
         switch phase {
-        // The back-end may be reached while the decoder still has the rest of the request to tell.
-        case .tunnel where stream?.hasRequestEnded == false:
-            if case .end = unwrapInboundIn(data) { stream?.hasRequestEnded = true }
-        case .tunnel: received(rawBytes.unwrap(data))
+        case .tunnel where stream?.hasRequestEnded != false: received(unwrapInboundIn(data))
         case .lingering, .closed: break
-        case .idle, .busy:
-            let part = unwrapInboundIn(data)
-            if !ahead.isEmpty || stream?.hasRequestEnded == true { ahead.append(part) } else { received(part) }
+        case .idle, .busy, .tunnel:
+            var bytes = unwrapInboundIn(data)
+            if unread.readableBytes == 0 { unread = bytes } else { unread.writeBuffer(&bytes) }
+            takeUnread()
         }
     }
 
-    func received(_ part: HTTPServerRequestPart) {
-        switch part {
-        case .head(let head): begin(head)
-        case .body(let bytes): received(bytes)
-        case .end(let trailers):
-            guard let stream else { return }
-            stream.hasRequestEnded = true
-            stream.handler?.requestEnded(trailers.map { HTTP1Fields.block($0) })
-            requestOrAnswerEnded()
-        }
-    }
-
-    private func begin(_ head: HTTPRequestHead) {
+    func begin(_ head: HTTP1Head) {
         phase = .busy
         hasServed = true
-        timer?.cancel()
+        timer.callOff()
         let stream = HTTP1Stream(self, head)
         self.stream = stream
-        switch HTTP1Fields.request(head, isTLS: info.isTLS) {
-        case .success(let fields):
-            guard fields.listSize <= ingress.listener.limits.maxHeaderBytes + 32 * fields.count else {
-                return refuseHead(stream)
-            }
-            let isHTTP10 = head.version.minor == 0
-            ingress.dispatch(
-                RequestHead(version: .http1, fields: fields, connection: info, isHTTP10: isHTTP10), stream)
-            if stream.handler?.passesExpectation == false, !stream.hasAnswered { continueIfExpected(head) }
-        case .failure(let error):
+        if let problem = head.problem {
             stream.closesAfterwards = true
-            LocalAnswer.send(stream, status: 400, text: error.reason)
+            return LocalAnswer.send(stream, status: 400, text: problem)
         }
+        guard head.fields.byteCount <= ingress.listener.limits.maxHeaderBytes else { return refuseHead(stream) }
+        ingress.dispatch(
+            RequestHead(version: .http1, fields: head.fields, connection: info, isHTTP10: head.isHTTP10), stream)
+        if stream.handler?.passesExpectation == false, !stream.hasAnswered { continueIfExpected(head) }
     }
 
     private func refuseHead(_ stream: HTTP1Stream) {
@@ -163,15 +140,15 @@ final class HTTP1Connection: ChannelDuplexHandler {
     }
 
     /// RFC 9110 §10.1.1: the client waits with the body until it is told to send it.
-    private func continueIfExpected(_ head: HTTPRequestHead) {
-        guard head.headers.first(name: "expect")?.lowercased() == "100-continue", head.version == .http1_1 else {
+    private func continueIfExpected(_ head: HTTP1Head) {
+        guard let expect = head.fields.string("expect"), expect.lowercased() == "100-continue", !head.isHTTP10 else {
             return
         }
         outbound.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
         markDirty()
     }
 
-    private func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: ByteBuffer) {
         guard let handler = stream?.handler else { return }
         untaken += bytes.readableBytes
         handler.requestBody(bytes)
@@ -180,6 +157,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
         worker.refreshClock()
+        if isParsingWanted { received(parser.finish()) }
         switch phase {
         case .tunnel: stream?.handler?.requestEnded(nil)
         // A client that ends its side is gone, as far as anybody can tell: HTTP/1.1 has no half-close that says more
@@ -192,29 +170,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, phase == .idle || phase == .busy else { return context.close(promise: nil) }
-        // Whole requests that came before are answered first.
-        guard ahead.isEmpty, stream?.hasRequestEnded != true else { return brokenAhead = error }
-        guard stream?.hasAnswered != true else { return finishOutput() }
-        refuseBroken(error)
-    }
-
-    /// The decoder has given up: say why, and close.
-    func refuseBroken(_ error: any Error) {
-        abandonStream("the request broke HTTP/1.1: \(error)")
-        guard context != nil else { return }
-        let isTooLong = HTTP1Fields.isTooLong(error)
-        let stream = HTTP1Stream(self, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
-        self.stream = stream
-        phase = .busy
-        stream.closesAfterwards = true
-        let limit = ingress.listener.limits.maxHeaderBytes
-        let text =
-            isTooLong
-            ? "Header fields of more than \(limit) bytes (limits.maxHeaderBytes)." : "This is not a valid request."
-        LocalAnswer.send(stream, status: isTooLong ? 431 : 400, text: text)
-    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     // MARK: Reading
 
@@ -228,9 +184,9 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     private var mayRead: Bool {
         guard phase != .lingering, writer?.hasFailed != true else { return true }
-        // What comes behind an upgrade piles up in the decoder until the tunnel is open.
-        if phase == .busy, let stream, stream.stopsDecoder, stream.hasRequestEnded { return false }
-        return untaken < Self.maximumUntaken && ahead.isEmpty
+        // What comes behind an upgrade waits for the tunnel to open.
+        if phase == .busy, let stream, stream.stopsParser, stream.hasRequestEnded { return false }
+        return untaken < Self.maximumUntaken && unread.readableBytes == 0
     }
 
     func readIfWanted() {
@@ -246,6 +202,7 @@ final class HTTP1Connection: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         worker.refreshClock()
+        isChannelWritable = context.channel.isWritable
         if isWritable { stream?.handler?.responseWritable() }
     }
 }
@@ -262,6 +219,7 @@ extension HTTP1Connection: TickFlushable {
 
 extension HTTP1Connection: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
+        guard self.timer.isDue(worker, self) else { return }
         switch phase {
         case .busy, .tunnel: break
         case .idle:
@@ -285,10 +243,4 @@ extension HTTP1Connection: DrainableConnection {
     }
 
     func closeNow() { context?.close(promise: nil) }
-}
-
-/// Takes a buffer out of the pipeline's box where the decoder no longer stands before us.
-private final class RawBytes: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    func unwrap(_ data: NIOAny) -> ByteBuffer { unwrapInboundIn(data) }
 }

@@ -4,7 +4,6 @@
 import BridgeCore
 import BridgeWire
 import NIOCore
-import NIOHTTP1
 
 /// One request and its answer on an ``HTTP1Connection``.
 final class HTTP1Stream {
@@ -29,18 +28,16 @@ final class HTTP1Stream {
     private var isTunnel = false
     /// The answer's end is the connection's.
     private var endsWithConnection = false
-    /// The decoder reads no further request after this one: what follows might be another protocol's.
-    let stopsDecoder: Bool
+    /// No further request is read after this one: what follows might be another protocol's.
+    let stopsParser: Bool
 
-    init(_ connection: HTTP1Connection, _ head: HTTPRequestHead) {
+    init(_ connection: HTTP1Connection, _ head: HTTP1Head) {
         self.connection = connection
-        isHTTP10 = head.version.major == 1 && head.version.minor == 0
-        isHead = head.method == .HEAD
-        hasBody =
-            head.headers.contains(name: "transfer-encoding")
-            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
-        stopsDecoder = head.headers.contains(name: "upgrade") || head.method == .CONNECT
-        closesAfterwards = !head.isKeepAlive || stopsDecoder
+        isHTTP10 = head.isHTTP10
+        isHead = head.fields.withFirst(":method") { FieldBytes.areEqual($0, "HEAD") } ?? false
+        hasBody = head.hasBody
+        stopsParser = head.isUpgrade || head.fields.contains("upgrade")
+        closesAfterwards = !head.isKeepAlive || stopsParser
     }
 }
 
@@ -51,7 +48,7 @@ extension HTTP1Stream: HTTPFrontStream {
     func inform(_ fields: FieldBlock) {
         guard !isHeadSent, !isHTTP10 else { return }
         connection.append { buffer in
-            HTTP1Fields.writeHead(fields.string(":status") ?? "100", fields, into: &buffer)
+            HTTP1Fields.writeHead(fields, into: &buffer)
             buffer.writeStaticString("\r\n")
         }
     }
@@ -60,8 +57,9 @@ extension HTTP1Stream: HTTPFrontStream {
         guard !isHeadSent else { return }
         isHeadSent = true
         let hasLength = fields.contains("content-length")
-        let status = fields.string(":status") ?? "500"
-        let mayHaveBody = status != "204" && status != "304"
+        let isBodiless = fields.withFirst(":status") {
+            FieldBytes.areEqual($0, "204") || FieldBytes.areEqual($0, "304")
+        }
         saidClose = connection.closesAfterAnswer
         // RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
         if !endStream, !isHead {
@@ -74,8 +72,8 @@ extension HTTP1Stream: HTTPFrontStream {
             }
         }
         connection.append { buffer in
-            HTTP1Fields.writeHead(status, fields, into: &buffer)
-            if endStream, !hasLength, mayHaveBody, !isHead { buffer.writeStaticString("content-length: 0\r\n") }
+            HTTP1Fields.writeHead(fields, into: &buffer)
+            if endStream, !hasLength, isBodiless != true, !isHead { buffer.writeStaticString("content-length: 0\r\n") }
             if body == .chunked { buffer.writeStaticString("transfer-encoding: chunked\r\n") }
             if saidClose { buffer.writeStaticString("connection: close\r\n") }
             if !saidClose, isHTTP10 { buffer.writeStaticString("connection: keep-alive\r\n") }
@@ -90,7 +88,7 @@ extension HTTP1Stream: HTTPFrontStream {
         isTunnel = true
         body = .plain
         connection.append { buffer in
-            HTTP1Fields.writeHead("101", fields, into: &buffer)
+            HTTP1Fields.writeHead(fields, status: "101", into: &buffer)
             buffer.writeStaticString("\r\n")
         }
         connection.becomeTunnel()

@@ -9,52 +9,71 @@
 public struct ForwardedClient {
     /// The client's address, without a port.
     private let client: String
-    private let host: [UInt8]
+    private let host: FieldValue
     private let isTLS: Bool
 
-    public init(client: String, host: some Collection<UInt8>, isTLS: Bool) {
+    public init(client: String, host: FieldValue, isTLS: Bool) {
         self.client = client
-        self.host = Array(host)
+        self.host = host
         self.isTLS = isTLS
     }
 
-    private var scheme: String { isTLS ? "https" : "http" }
+    private var scheme: StaticString { isTLS ? "https" : "http" }
 
     /// - Parameter request: its lists stay before what is ours; nil: ours alone.
     public func append(to fields: inout FieldBlock, keeping request: FieldBlock?) {
-        let earlier = request.map { FieldTokens.elements($0, "x-forwarded-for") } ?? []
-        fields.append("x-forwarded-for", (earlier + [client]).joined(separator: ", ").utf8)
-        fields.append("x-forwarded-proto", scheme.utf8)
+        appendList("x-forwarded-for", client.utf8, to: &fields, keeping: request)
+        fields.append("x-forwarded-proto", scheme)
         if !host.isEmpty { fields.append("x-forwarded-host", host) }
-        let forwarded = request.map { FieldTokens.elements($0, "forwarded") } ?? []
-        fields.append("forwarded", (forwarded + [element]).joined(separator: ", ").utf8)
+        appendList("forwarded", element, to: &fields, keeping: request)
+    }
+
+    /// Behind the elements of the request's own list.
+    private func appendList(
+        _ name: StaticString, _ last: some Collection<UInt8>, to fields: inout FieldBlock, keeping request: FieldBlock?
+    ) {
+        guard let request, request.contains(name) else { return fields.append(name, last) }
+        var list: [UInt8] = []
+        for element in FieldTokens.elements(request, name) {
+            list += element.utf8
+            list += ", ".utf8
+        }
+        fields.append(name, list + last)
     }
 
     /// RFC 7239 §4: `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`.
-    private var element: String {
-        // §6: "an IPv6 address is always enclosed in square brackets", and those are no token.
-        let node = client.contains(":") ? "[\(client)]" : client
-        var element = "for=\(Self.value(node.utf8))"
-        if !host.isEmpty { element += ";host=\(Self.value(host))" }
-        return element + ";proto=\(scheme)"
-    }
-
-    /// RFC 7239 §4: `value = token / quoted-string`.
-    private static func value(_ bytes: some Collection<UInt8>) -> String {
-        let text = String(decoding: bytes, as: UTF8.self)
-        if FieldTokens.isToken(bytes) { return text }
-        return "\"" + text.replacingQuotes + "\""
-    }
-}
-
-extension String {
-    /// RFC 9110 §5.6.4: quotes and backslashes of a quoted string stand behind a backslash.
-    fileprivate var replacingQuotes: String {
-        var text = ""
-        for character in self {
-            if character == "\"" || character == "\\" { text.append("\\") }
-            text.append(character)
+    private var element: [UInt8] {
+        var element: [UInt8] = []
+        element.reserveCapacity(client.utf8.count + host.count + 64)
+        element += "for=".utf8
+        var client = client
+        client.withUTF8 { bytes in
+            // §6: "an IPv6 address is always enclosed in square brackets", and those are no token.
+            if bytes.contains(UInt8(ascii: ":")) {
+                element += "\"[".utf8
+                element += bytes
+                element += "]\"".utf8
+            } else {
+                Self.append(UnsafeRawBufferPointer(bytes), to: &element)
+            }
         }
-        return text
+        if !host.isEmpty {
+            element += ";host=".utf8
+            host.withUnsafeBytes { Self.append($0, to: &element) }
+        }
+        element += isTLS ? ";proto=https".utf8 : ";proto=http".utf8
+        return element
+    }
+
+    /// RFC 7239 §4: `value = token / quoted-string`; RFC 9110 §5.6.4: quotes and backslashes of a quoted string stand
+    /// behind a backslash.
+    private static func append(_ value: UnsafeRawBufferPointer, to element: inout [UInt8]) {
+        guard !FieldTokens.isToken(value) else { return element += value }
+        element.append(UInt8(ascii: "\""))
+        for byte in value {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { element.append(UInt8(ascii: "\\")) }
+            element.append(byte)
+        }
+        element.append(UInt8(ascii: "\""))
     }
 }

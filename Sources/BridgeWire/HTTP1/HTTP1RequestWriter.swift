@@ -44,7 +44,8 @@ public struct HTTP1RequestWriter {
         case .waiting:
             state = .over
             // RFC 9110 §8.6: "SHOULD send Content-Length … even if the value is 0" with methods that have a body.
-            let isEmptyBody = !head.contains("content-length") && Self.anticipatesBody(head.first(":method") ?? [])
+            let isEmptyBody =
+                !head.contains("content-length") && head.withFirst(":method", Self.anticipatesBody) ?? false
             writeHead(framing: isEmptyBody ? "content-length: 0\r\n" : nil, into: &buffer)
         case .chunked:
             state = .over
@@ -56,21 +57,30 @@ public struct HTTP1RequestWriter {
         }
     }
 
-    private static func anticipatesBody(_ method: FieldValue) -> Bool {
-        method.elementsEqual("POST".utf8) || method.elementsEqual("PUT".utf8) || method.elementsEqual("PATCH".utf8)
+    private static func anticipatesBody(_ method: UnsafeRawBufferPointer) -> Bool {
+        FieldBytes.areEqual(method, "POST") || FieldBytes.areEqual(method, "PUT")
+            || FieldBytes.areEqual(method, "PATCH")
     }
 
     private func writeHead(framing: StaticString?, into buffer: inout ByteBuffer) {
-        buffer.writeBytes(head.first(":method") ?? [])
-        buffer.writeStaticString(" ")
-        buffer.writeBytes(head.first(":path") ?? [])
-        buffer.writeStaticString(" HTTP/1.1\r\nhost: ")
-        if let host { buffer.writeString(host) } else { buffer.writeBytes(head.first(":authority") ?? []) }
-        buffer.writeStaticString("\r\n")
-        HTTP1Lines.write(head, into: &buffer)
-        // RFC 9110 §10.1.4: a sender of TE "MUST also send a TE connection option".
-        if head.contains("te") { buffer.writeStaticString("connection: te\r\n") }
-        if let framing { buffer.writeStaticString(framing) }
-        buffer.writeStaticString("\r\n")
+        // The pseudo-header fields' names are longer than what stands around their values.
+        let count = HTTP1Lines.length(head) + (host?.utf8.count ?? 0) + 128
+        HTTP1Cursor.write(upTo: count, into: &buffer) { cursor in
+            head.withFirst(":method") { cursor.write($0) }
+            cursor.write(" ")
+            head.withFirst(":path") { cursor.write($0) }
+            cursor.write(" HTTP/1.1\r\nhost: ")
+            if let host {
+                cursor.write(text: host)
+            } else {
+                head.withFirst(":authority") { cursor.write($0) }
+            }
+            cursor.write("\r\n")
+            HTTP1Lines.write(head, &cursor)
+            // RFC 9110 §10.1.4: a sender of TE "MUST also send a TE connection option".
+            if head.contains("te") { cursor.write("connection: te\r\n") }
+            if let framing { cursor.write(framing) }
+            cursor.write("\r\n")
+        }
     }
 }

@@ -104,7 +104,7 @@ public struct WebSocketClientHandshake {
         let cookies = request.pairs.filter { $0.name == "cookie" }.map(\.value)
         if !cookies.isEmpty { fields.append("cookie", cookies.joined(separator: "; ").utf8) }
         let isTLS = request.first(":scheme")?.elementsEqual("https".utf8) == true
-        ForwardedClient(client: client, host: authority, isTLS: isTLS).append(to: &fields, keeping: request)
+        ForwardedClient(client: client, host: FieldValue(authority), isTLS: isTLS).append(to: &fields, keeping: request)
         HTTPRequestWriter.write(fields, into: &buffer)
         buffer.writeStaticString("\r\n")
         return buffer
