@@ -138,7 +138,7 @@ def _line(cells):
 
 LEGEND = """
 figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names: the
-mean of the faster half of its measurements, since what disturbs one only ever adds; of memory the median. ~ after it: something
+mean of the fastest quarter of its measurements, since what disturbs one only ever adds; of memory the median. ~ after it: something
 else ran on the proxy's core, so do not believe it.
 ratio: the bridge's figure divided by this proxy's, of n rounds which measure the bridge before and after the other proxy; ±:
 its standard error.
