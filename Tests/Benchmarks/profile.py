@@ -30,8 +30,8 @@ _TABLE = (
     ("http-h1", "nginx"), ("http-h1-16k", "nginx"), ("http-h2", "haproxy"),
     ("ws", "haproxy"), ("ws-16k", "nginx"), ("ws-1m", "floor"), ("ws-16k", "websockify"),
 )
-# Of each pair, one after the other; the fastest of each counts.
-_TURNS = 3
+# Of each pair, one after the other; the faster of each counts.
+_TURNS = 2
 _NAMES = {"floor": "bare epoll", "envoy": "Envoy", "haproxy": "HAProxy"}
 
 
@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument("job", choices=_TIMED, metavar="JOB", nargs="?", help="compare.py --list names them; none: the table")
     parser.add_argument("--peer", action="append", default=[], choices=PEERS, metavar="NAME",
                         help="also, beside it; may be given more than once")
-    parser.add_argument("--seconds", type=float, help="of each; default: 3, for the table three times 0.6")
+    parser.add_argument("--seconds", type=float, help="of each; default: 3, for the table twice 0.6")
     parser.add_argument("--bridge", default=str(TOP / ".build" / "release" / "rtbridge"), help="the binary")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     parser.add_argument("--symbols", type=int, default=0, metavar="N", help="also the N symbols that take the most")
