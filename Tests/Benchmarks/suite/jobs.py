@@ -55,14 +55,14 @@ class Job:
 
     @property
     def counts_allocations(self):
-        return self.kind in _COUNTED and self.against in ("peers", "tcp", "plain", "web")
+        return self.kind in _COUNTED and self.against in ("peers", "tcp", "plain", "web", "workers")
 
     def door_of(self, proxy):
         """A relay that knows no WebSocket takes the same bytes over plain TCP."""
         return "raw" if self.kind == "echo" and self.door not in proxy.doors else self.door
 
 
-_COUNTED = ("web", "native", "http", "echo", "texts", "calls", "handshake")
+_COUNTED = ("web", "native", "http", "echo", "texts", "feed", "calls", "handshake")
 _WEB = ("envoy",)
 _NATIVE = ("envoy", "nginx", "haproxy", "nghttpx")
 _HTTP = ("envoy", "nginx", "haproxy")

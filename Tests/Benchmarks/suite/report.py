@@ -11,10 +11,13 @@ def summarise(rounds, allocations, can_scale):
     job, subject = rounds.job, rounds.subject
     proxies = {name: _proxy(job, measured, rounds.memories.get(name)) for name, measured in rounds.measured.items()}
     proxies[subject]["allocations"] = allocations
-    ratios = {name: _ratio(job, job.bars.get(name), figures) for name, figures in rounds.figures.items()}
+    can_scale = can_scale or job.load_is_light
+    # Of workers that share a core the kernel's switching between them is most of what is seen.
+    bars = job.bars if can_scale or job.against != "workers" else {}
+    ratios = {name: _ratio(job, bars.get(name), figures) for name, figures in rounds.figures.items()}
     note = None
     if job.rate_bar:
-        note = _scaling(rounds, proxies, ratios, can_scale or job.load_is_light)
+        note = _scaling(rounds, proxies, ratios, can_scale)
     elif job.group == "scale":
         note = _rest(rounds.measured)
     value = proxies[subject]["value"]
@@ -59,7 +62,7 @@ def _scaling(rounds, proxies, ratios, can_scale):
     """What can be said of the throughput of twice as many workers."""
     ours, bar = proxies[rounds.subject], rounds.job.rate_bar
     if not can_scale:
-        return "Both share one core here: this shows what a second worker costs. What it brings takes four cores to see."
+        return "Both share one core here: this is what switching between them costs. The bars are for four cores or more."
     has_room = ours["bottleneck"] != "load"
     room = "" if has_room else " The load had no room for more, so this says little."
     for name, one in ratios.items():
@@ -135,7 +138,7 @@ def _line(cells):
 
 LEGEND = """
 figure: the proxy's CPU time (user and system, all threads) for a request, message or handshake, or what the job names: the
-mean of the faster half of its measurements, since what disturbs one only ever adds; of memory the median. ~ after it: something
+mean of the fastest quarter of its measurements, since what disturbs one only ever adds; of memory the median. ~ after it: something
 else ran on the proxy's core, so do not believe it.
 ratio: the bridge's figure divided by this proxy's, of n rounds which measure the bridge before and after the other proxy; ±:
 its standard error.

@@ -8,9 +8,9 @@ _RESAMPLES = 100
 
 
 def undisturbed(values):
-    """The mean of the faster half. What disturbs a measurement only ever adds to it: others on the same machine, who take turns in
-    the caches that it shares, add up to a half for seconds or for minutes, and more to one proxy than to another."""
-    return fmean(sorted(values)[:math.ceil(len(values) / 2)])
+    """The mean of the fastest quarter. What disturbs a measurement only ever adds to it: others on the same machine, with whom it
+    shares caches and memory, add up to a half for seconds or for minutes, and more to one proxy than to another."""
+    return fmean(sorted(values)[:math.ceil(len(values) / 4)])
 
 
 def ratio(rounds):
