@@ -3,20 +3,25 @@
 
 /// The last field of a block, while it is put together. A place is where it begins; each step is of the last field alone.
 extension FieldBlock {
-    /// Begins a field without name and value.
-    mutating func open() -> Int {
+    /// Begins a field without a value. ASCII letters of the name become lower case.
+    mutating func open(_ name: UnsafeRawBufferPointer) -> Int {
         let place = used
-        room(for: Self.lengthBytes).storeBytes(of: 0, as: UInt64.self)
+        let start = room(for: Self.lengthBytes + name.count)
+        start.storeBytes(of: UInt32(name.count), as: UInt32.self)
+        start.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
+        FieldBytes.copyLowercased(name, to: start + Self.lengthBytes)
         fieldCount += 1
         return place
     }
 
-    /// ASCII letters become lower case.
+    mutating func open(_ name: StaticString) -> Int {
+        let place = open(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        _ = closeName(at: place)
+        return place
+    }
+
     mutating func extendName(at place: Int, _ bytes: UnsafeRawBufferPointer) {
-        let start = room(for: bytes.count)
-        for index in bytes.indices {
-            start.storeBytes(of: FieldTokens.lowercased(bytes[index]), toByteOffset: index, as: UInt8.self)
-        }
+        FieldBytes.copyLowercased(bytes, to: room(for: bytes.count))
         extend(place, by: bytes.count)
     }
 
@@ -35,13 +40,19 @@ extension FieldBlock {
 
     /// Appends a field whose value is that of another one.
     mutating func append(_ name: StaticString, copyOf range: Range<Int>) {
-        let place = open()
-        room(for: name.utf8CodeUnitCount).copyMemory(from: name.utf8Start, byteCount: name.utf8CodeUnitCount)
-        extend(place, by: name.utf8CodeUnitCount)
-        _ = closeName(at: place)
+        let place = open(name)
         let value = room(for: range.count)
         value.copyMemory(from: storage.unsafelyUnwrapped.bytes + range.lowerBound, byteCount: range.count)
         extend(place + 4, by: range.count)
+    }
+
+    /// Appends a field whose value `write` writes, at most `count` bytes.
+    mutating func append(_ name: StaticString, upTo count: Int, _ write: (inout HTTP1Cursor) -> Void) {
+        let place = open(name)
+        let start = room(for: count)
+        let written = HTTP1Cursor.write(into: UnsafeMutableRawBufferPointer(start: start, count: count), write)
+        used -= count - written
+        extend(place + 4, by: written)
     }
 
     private func length(at place: Int) -> Int {

@@ -44,6 +44,24 @@ public enum FieldBytes {
         return UnsafeRawPointer(found) - base
     }
 
+    /// Copies `bytes`, ASCII letters in lower case, eight bytes a step.
+    static func copyLowercased(_ bytes: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = 0
+        while index &+ 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            // A byte of seven bits has its eighth set by the first sum from "A" on, by the second behind "Z".
+            let low = word & (ones &* 0x7F)
+            let isCapital = (low &+ ones &* (0x80 - 0x41)) & ~(low &+ ones &* (0x80 - 0x5B)) & ~word & (ones &* 0x80)
+            target.storeBytes(of: word | isCapital &>> 2, toByteOffset: index, as: UInt64.self)
+            index &+= 8
+        }
+        while index < bytes.count {
+            target.storeBytes(of: FieldTokens.lowercased(bytes[index]), toByteOffset: index, as: UInt8.self)
+            index &+= 1
+        }
+    }
+
     /// Whether a byte of `bytes` is not above CR, as line ends and NUL are, and HTAB as well: eight bytes a step.
     static func mayHaveLineEnd(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101

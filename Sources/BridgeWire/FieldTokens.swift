@@ -87,6 +87,7 @@ public enum FieldTokens {
 
     /// The elements of all the fields `name`, in order (RFC 9110 §5.3: they are one list).
     public static func elements(_ fields: FieldBlock, _ name: StaticString) -> [String] {
+        guard fields.lengths & FieldNames.bit(name.utf8CodeUnitCount) != 0 else { return [] }
         var elements: [String] = []
         fields.forEach { fieldName, value in
             guard FieldBytes.areEqual(fieldName, name) else { return }

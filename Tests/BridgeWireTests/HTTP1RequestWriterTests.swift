@@ -124,6 +124,13 @@ struct HTTP1RequestWriterTests {
             ])
     }
 
+    /// RFC 9110 §5.6.4: `quoted-pair = "\\" ( HTAB / SP / VCHAR / obs-text )`.
+    @Test func quotesAndBackslashesOfAHostStandBehindABackslash() {
+        #expect(
+            Self.forwarded("192.0.2.7", "a\"b\\c", keeping: nil).last
+                == #"forwarded: for=192.0.2.7;host="a\"b\\c";proto=https"#)
+    }
+
     @Test func whatWasSaidBeforeStandsBeforeOurs() {
         let earlier: KeyValuePairs<String, String> = [
             "x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1;by=\"a, b\"",

@@ -88,14 +88,16 @@ final class HTTPBackOutput {
 
     private func clear() {
         large = ByteBuffer()
-        if outbound.capacity > 0 {
-            worker.giveBackOutput(outbound)
-            outbound = ByteBuffer()
-        }
-        if behind.capacity > 0 {
-            worker.giveBackOutput(behind)
-            behind = ByteBuffer()
-        }
+        giveBack(&outbound)
+        giveBack(&behind)
+    }
+
+    /// The worker must get the only reference to the memory: of a shared one it would make another.
+    private func giveBack(_ buffer: inout ByteBuffer) {
+        guard buffer.capacity > 0 else { return }
+        var given = ByteBuffer()
+        swap(&given, &buffer)
+        worker.giveBackOutput(given)
     }
 }
 

@@ -22,58 +22,67 @@ public struct ForwardedClient {
 
     /// - Parameter request: its lists stay before what is ours; nil: ours alone.
     public func append(to fields: inout FieldBlock, keeping request: FieldBlock?) {
-        appendList("x-forwarded-for", client.utf8, to: &fields, keeping: request)
+        appendList("x-forwarded-for", to: &fields, keeping: request, upTo: client.utf8.count) { $0.write(text: client) }
         fields.append("x-forwarded-proto", scheme)
         if !host.isEmpty { fields.append("x-forwarded-host", host) }
-        appendList("forwarded", element, to: &fields, keeping: request)
+        // Each byte of a quoted string may have a backslash before it.
+        let count = 2 * (client.utf8.count + host.count) + 64
+        appendList("forwarded", to: &fields, keeping: request, upTo: count, writeElement)
     }
 
     /// Behind the elements of the request's own list.
     private func appendList(
-        _ name: StaticString, _ last: some Collection<UInt8>, to fields: inout FieldBlock, keeping request: FieldBlock?
+        _ name: StaticString, to fields: inout FieldBlock, keeping request: FieldBlock?, upTo count: Int,
+        _ write: (inout HTTP1Cursor) -> Void
     ) {
-        guard let request, request.contains(name) else { return fields.append(name, last) }
-        var list: [UInt8] = []
-        for element in FieldTokens.elements(request, name) {
-            list += element.utf8
-            list += ", ".utf8
+        let earlier = request.map { FieldTokens.elements($0, name) } ?? []
+        fields.append(name, upTo: earlier.reduce(count) { $0 + $1.utf8.count + 2 }) { cursor in
+            for element in earlier {
+                cursor.write(text: element)
+                cursor.write(", ")
+            }
+            write(&cursor)
         }
-        fields.append(name, list + last)
     }
 
     /// RFC 7239 §4: `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`.
-    private var element: [UInt8] {
-        var element: [UInt8] = []
-        element.reserveCapacity(client.utf8.count + host.count + 64)
-        element += "for=".utf8
+    private func writeElement(_ cursor: inout HTTP1Cursor) {
+        cursor.write("for=")
         var client = client
         client.withUTF8 { bytes in
             // §6: "an IPv6 address is always enclosed in square brackets", and those are no token.
             if bytes.contains(UInt8(ascii: ":")) {
-                element += "\"[".utf8
-                element += bytes
-                element += "]\"".utf8
+                cursor.write("\"[")
+                cursor.write(UnsafeRawBufferPointer(bytes))
+                cursor.write("]\"")
             } else {
-                Self.append(UnsafeRawBufferPointer(bytes), to: &element)
+                Self.write(UnsafeRawBufferPointer(bytes), &cursor)
             }
         }
         if !host.isEmpty {
-            element += ";host=".utf8
-            host.withUnsafeBytes { Self.append($0, to: &element) }
+            cursor.write(";host=")
+            host.withUnsafeBytes { Self.write($0, &cursor) }
         }
-        element += isTLS ? ";proto=https".utf8 : ";proto=http".utf8
-        return element
+        cursor.write(";proto=")
+        cursor.write(scheme)
     }
 
     /// RFC 7239 §4: `value = token / quoted-string`; RFC 9110 §5.6.4: quotes and backslashes of a quoted string stand
     /// behind a backslash.
-    private static func append(_ value: UnsafeRawBufferPointer, to element: inout [UInt8]) {
-        guard !FieldTokens.isToken(value) else { return element += value }
-        element.append(UInt8(ascii: "\""))
-        for byte in value {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { element.append(UInt8(ascii: "\\")) }
-            element.append(byte)
+    private static func write(_ value: UnsafeRawBufferPointer, _ cursor: inout HTTP1Cursor) {
+        guard !FieldTokens.isToken(value) else { return cursor.write(value) }
+        cursor.write("\"")
+        let isPlain =
+            FieldBytes.firstIndex(of: UInt8(ascii: "\""), in: value) == nil
+            && FieldBytes.firstIndex(of: UInt8(ascii: "\\"), in: value) == nil
+        if isPlain {
+            cursor.write(value)
+        } else {
+            for byte in value {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { cursor.write("\\") }
+                withUnsafeBytes(of: byte) { cursor.write($0) }
+            }
         }
-        element.append(UInt8(ascii: "\""))
+        cursor.write("\"")
     }
 }

@@ -10,12 +10,16 @@ struct HTTP1Cursor {
 
     /// Makes room for `count` bytes at the end of `buffer`, and has `write` fill it, or a part of it.
     static func write(upTo count: Int, into buffer: inout ByteBuffer, _ write: (inout HTTP1Cursor) -> Void) {
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { room in
-            guard let start = room.baseAddress else { return 0 }
-            var cursor = HTTP1Cursor(place: start, end: start + room.count)
-            write(&cursor)
-            return cursor.place - start
-        }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { self.write(into: $0, write) }
+    }
+
+    /// - Returns: how many bytes `write` has written.
+    @inline(__always)
+    static func write(into room: UnsafeMutableRawBufferPointer, _ write: (inout HTTP1Cursor) -> Void) -> Int {
+        guard let start = room.baseAddress else { return 0 }
+        var cursor = HTTP1Cursor(place: start, end: start + room.count)
+        write(&cursor)
+        return cursor.place - start
     }
 
     private init(place: UnsafeMutableRawPointer, end: UnsafeMutableRawPointer) {

@@ -142,10 +142,7 @@ extension HTTP1Parser {
         if place != .target {
             place = .target
             beginBlock()
-            field = block.open()
-            let name: StaticString = ":path"
-            block.extendName(at: field, UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-            _ = block.closeName(at: field)
+            field = block.open(":path")
         }
         block.extendValue(at: field, bytes)
         return count(bytes)
@@ -157,9 +154,10 @@ extension HTTP1Parser {
             guard fieldCount <= Self.maximumFields else { return refuse(.headTooLarge) }
             if block.isEmpty, !isHeadOver { beginBlock() }
             place = .name
-            field = block.open()
+            field = block.open(bytes)
+        } else {
+            block.extendName(at: field, bytes)
         }
-        block.extendName(at: field, bytes)
         return count(bytes)
     }
 
