@@ -69,8 +69,8 @@ let package = Package(
         .executableTarget(
             name: "rtbridge",
             dependencies: [
-                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", "CMalloc", nio, posix, logging,
-                arguments,
+                "BridgeServer", "BridgeDemo", "BridgeConfig", "BridgeTelemetry", "NIOOpenSSL", "CMalloc", nio, posix,
+                logging, arguments,
             ]),
 
         // What Tests/Instructions/gate.py counts. No product: nobody gets it but who asks for it by name.
@@ -83,7 +83,7 @@ let package = Package(
             path: "Tests/Instructions/Scenarios"),
 
         // Tests: a target for each that has logic of its own.
-        .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", nio, posix, embedded]),
+        .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", "BridgeSockets", nio, posix, embedded]),
         .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
         .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),

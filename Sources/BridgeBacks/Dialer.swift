@@ -22,6 +22,7 @@ struct Dialer {
     var isCounted = true
     /// Stands in for sockets where it is set.
     var openChannel: ChannelOpener?
+    private let buffers = TLSBuffers()
 
     /// Whether what is written stands on the wire as it is.
     var isClear: Bool { tls == nil }
@@ -67,7 +68,7 @@ struct Dialer {
             }
         }
         let handshake = BackHandshake(tls.application, self, text, done: done)
-        handlers += [tls.makeHandler(host: host ?? endpoint.host), handshake, handler] as [any ChannelHandler]
+        handlers += [tls.makeHandler(host: host ?? endpoint.host, buffers), handshake, handler] as [any ChannelHandler]
         open(endpoint, nodelay, NIOLoopBound(handlers, eventLoop: worker.eventLoop)) { result in
             if case .failure(let error) = result { handshake.failed(Self.failure(error, text)) }
         }

@@ -54,7 +54,7 @@ extension Exchange {
 
     func close(_ end: BackEnd) {
         deadlineTimer?.cancel()
-        if let idleLink { idleLink.watch.remove(self) } else { idleTimer?.cancel() }
+        if let idleLink { idleLink.watch._withUnsafeGuaranteedRef { $0.remove(self) } } else { idleTimer?.cancel() }
         reconnection?.close()
         _ = held.removeAll()
         let back = back

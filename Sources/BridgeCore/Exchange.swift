@@ -98,7 +98,7 @@ public final class Exchange {
         }
         if let idle {
             idleAfter = idle
-            if let watch = route.watch(after: idle) {
+            if let watch = route.idleWatch, watch.after == idle {
                 watch.add(self)
             } else {
                 idleTimer = worker.timers.schedule(at: worker.now + idle, self)

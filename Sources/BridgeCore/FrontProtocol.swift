@@ -26,7 +26,7 @@ public protocol FrontProtocol {
     /// Whether a request speaks this protocol, by its head alone.
     static func recognises(_ head: RequestHead) -> Bool
     /// Answers the request: makes a leg, or refuses with an answer that says why.
-    static func accept(_ request: FrontRequest)
+    static func accept(_ request: consuming FrontRequest)
     /// Answers a request that speaks this protocol and has no route.
     static func refuse(_ head: RequestHead, _ stream: any HTTPFrontStream)
 }

@@ -20,7 +20,7 @@ final class IdleWatch {
     func add(_ exchange: Exchange) {
         let link = Unmanaged.passRetained(exchange)
         let due = exchange.worker.now + after
-        exchange.idleLink = IdleLink(watch: self, due: due, previous: last, next: nil)
+        exchange.idleLink = IdleLink(watch: Unmanaged.passUnretained(self), due: due, previous: last, next: nil)
         if let last { last._withUnsafeGuaranteedRef { $0.idleLink?.next = link } } else { first = link }
         last = link
         if timer == nil { timer = exchange.worker.timers.schedule(at: due, self) }
@@ -49,7 +49,8 @@ final class IdleWatch {
 
 /// An exchange's place in an ``IdleWatch``.
 struct IdleLink {
-    unowned(unsafe) let watch: IdleWatch
+    /// The exchange's route has it.
+    let watch: Unmanaged<IdleWatch>
     let due: NIODeadline
     var previous: Unmanaged<Exchange>?
     var next: Unmanaged<Exchange>?

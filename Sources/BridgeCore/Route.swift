@@ -30,11 +30,11 @@ public final class WorkerRoute {
     /// Pre-computed: see ``CORSPolicy``.
     public let cors: CORSPolicy?
     public let isBrief: Bool
-    public let isBackTLS: Bool
     /// How long a call or session may be silent, and a session of datagrams: converted once, not for each.
     public let idle: TimeAmount?
     public let datagramIdle: TimeAmount?
-    private var idleWatch: IdleWatch?
+    /// Where calls and sessions wait to have been silent for so long.
+    let idleWatch: IdleWatch?
 
     /// The worker's, of this route.
     public let counters: RouteCounters
@@ -45,19 +45,12 @@ public final class WorkerRoute {
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
-        isBackTLS = config.backend.tls != nil
         idle = config.timeouts.idle.map { TimeAmount($0) }
         datagramIdle = config.udp.idle.map { TimeAmount($0) }
+        idleWatch = (config.backend.protocol == .udp ? datagramIdle : idle).map { IdleWatch(after: $0) }
     }
 
     public var name: String { config.name }
-
-    /// Where to wait for a call or session to have been silent for so long; nil if most of this route wait for longer or
-    /// shorter.
-    func watch(after: TimeAmount) -> IdleWatch? {
-        if idleWatch == nil { idleWatch = IdleWatch(after: after) }
-        return idleWatch?.after == after ? idleWatch : nil
-    }
 }
 
 /// The routes of one listener, in the order of the file.

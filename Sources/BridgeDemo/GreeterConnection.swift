@@ -14,7 +14,7 @@ final class GreeterConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let replyInterval: TimeAmount
     private let session: HTTP2Session
     private var context: ChannelHandlerContext?
-    private var output = HTTP2Output(isClear: true)
+    private var output = HTTP2Output()
     private var hasOutput = false
     private var isSending = false
 

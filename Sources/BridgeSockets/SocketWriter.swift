@@ -40,7 +40,8 @@ public final class SocketWriter {
     /// Sends `bytes`, or hands them to the channel for ``flush()``. Fires no event but that the channel is full.
     ///
     /// - Parameter promise: succeeds when the last byte is the system's, perhaps before this returns.
-    public func send(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
+    public func send(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>?) {
+        let canSend = canSend
         let sent = canSend ? sendNow(bytes) : 0
         guard sent < bytes.readableBytes || !canSend else {
             promise?.succeed()
@@ -133,6 +134,10 @@ extension iovec {
     fileprivate init(_ bytes: UnsafeRawBufferPointer) {
         self.init(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
     }
+}
+
+extension SocketWriter: ByteSink {
+    public func send(_ bytes: ByteBuffer) { send(bytes, promise: nil) }
 }
 
 @available(*, unavailable)

@@ -13,6 +13,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "records.h"
+
 // A function-like macro NAME becomes COpenSSL_NAME, with the types that its manual page gives.
 
 // MARK: Start

@@ -13,7 +13,7 @@ public final class HTTP2Buffers {
 
     private var spare: [ByteBuffer] = []
     /// What connections gather their output in, one after the other.
-    private var spareOutput = ByteBuffer()
+    private var spareOutput: ByteBuffer?
 
     private let pool: UnsafeMutablePointer<CNghttp2_pool>
 
@@ -30,8 +30,7 @@ public final class HTTP2Buffers {
 
     /// An empty buffer. Where a channel still holds the last one's memory, writing to it takes new memory.
     func takeOutput() -> ByteBuffer {
-        var buffer = ByteBuffer()
-        swap(&buffer, &spareOutput)
+        guard var buffer = spareOutput.take() else { return ByteBuffer() }
         buffer.clear()
         return buffer
     }
@@ -39,7 +38,8 @@ public final class HTTP2Buffers {
     func giveBackOutput(_ buffer: consuming ByteBuffer) { spareOutput = buffer }
 
     /// An empty buffer, which nobody else holds.
-    func take() -> ByteBuffer { spare.popLast() ?? ByteBuffer() }
+    /// - Parameter capacity: what a new one has room for, in bytes.
+    func take(_ capacity: Int) -> ByteBuffer { spare.popLast() ?? ByteBufferAllocator().buffer(capacity: capacity) }
 
     func giveBack(_ buffer: consuming ByteBuffer) {
         guard buffer.capacity <= Self.maximumCapacity, spare.count < Self.maximumCount else { return }

@@ -23,6 +23,10 @@ public struct HTTP2Options: Sendable {
     /// streams whose pseudo-header fields break RFC 8441 §4, and all that have `:protocol` where this is off.
     public var enablesConnectProtocol = false
 
+    /// What `:scheme` says in requests that have one, whatever their fields say (back role): how this connection is spoken,
+    /// and not the client's (RFC 9113 §8.3.1). nil: as the fields say.
+    public var scheme: StaticString?
+
     public init() {}
 }
 
@@ -38,6 +42,8 @@ public enum HTTP2FieldsKind: Sendable, Equatable {
 /// What a session tells its connection. All calls are made from within ``HTTP2Session/receive(_:)`` or
 /// ``HTTP2Session/produce(into:limit:)``.
 public protocol HTTP2SessionDelegate: AnyObject {
+    /// The peer begins a request (front role): an object for its stream, which is `session`'s from now on.
+    func http2Stream(of session: HTTP2Session) -> HTTP2Stream
     /// The peer opened a stream (front role). Set ``HTTP2Stream/delegate`` now to hear of it.
     func http2Request(_ stream: HTTP2Stream, _ fields: consuming FieldBlock, isTooLarge: Bool, endStream: Bool)
     /// The peer's first SETTINGS arrived, or later ones.
@@ -48,6 +54,10 @@ public protocol HTTP2SessionDelegate: AnyObject {
     func http2PingAcknowledged()
     /// There may be something to send. Also called outside of receiving and producing.
     func http2HasOutput()
+}
+
+extension HTTP2SessionDelegate {
+    public func http2Stream(of session: HTTP2Session) -> HTTP2Stream { HTTP2Stream(session: session) }
 }
 
 /// What a stream tells its owner, in order; ``http2Closed(_:wasNotSent:)`` is the last, and always comes.

@@ -8,31 +8,34 @@ import NIOCore
 public struct HTTP2Output {
     private static let pieceBytes = 64 * 1024
 
-    private let isClear: Bool
-    private var writer: SocketWriter?
-    private var hasAsked = false
+    private let findSink: (ChannelHandlerContext) -> (any ByteSink)?
+    private var sink: (any ByteSink)?
+    private var channel: (any Channel)?
 
-    /// - Parameter isClear: whether the channel's bytes stand on the wire as they are, without TLS.
-    public init(isClear: Bool) { self.isClear = isClear }
+    /// - Parameter findSink: who takes the bytes of a handler; nil: its channel. Asked once, at the first flush.
+    public init(_ findSink: @escaping (ChannelHandlerContext) -> (any ByteSink)?) { self.findSink = findSink }
+
+    /// Of a channel whose bytes stand on the wire as they are, without TLS.
+    public init() { self.init { SocketWriter($0.channel) } }
 
     /// Sends what is ready. To be called at the end of a tick alone, never from a handler's event: writing can bring
     /// such events about (a write that fails makes the channel read what is left), and this must not be re-entered.
     /// What the channel does not take now waits in the session, for the next call.
     /// - Throws: ``HTTP2SessionError`` if the session can send no more.
     public mutating func flush(_ session: HTTP2Session, _ context: ChannelHandlerContext) throws(HTTP2SessionError) {
-        if !hasAsked {
-            hasAsked = true
-            writer = SocketWriter(context.channel, isClear: isClear)
+        if channel == nil {
+            channel = context.channel
+            sink = findSink(context)
         }
         var hasMore = true
-        while hasMore, context.channel.isWritable {
+        while hasMore, channel?.isWritable == true {
             var piece = session.buffers.takeOutput()
             defer { session.buffers.giveBackOutput(piece) }
             hasMore = try session.produce(into: &piece, limit: Self.pieceBytes)
             guard piece.readableBytes > 0 else { return }
-            if let writer {
-                writer.send(piece)
-                writer.flush()
+            if let sink {
+                sink.send(piece)
+                sink.flush()
             } else {
                 context.writeAndFlush(NIOAny(piece), promise: nil)
             }

@@ -84,7 +84,6 @@ extension HTTP2Session {
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
             Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { session in
                 session.withStream(id) { stream in
-                    guard let stream else { return }
                     if code == NGHTTP2_REFUSED_STREAM.rawValue { stream.wasNotSent = true }
                     session.close(stream, HTTP2ErrorCode(rawValue: code))
                 }
@@ -123,7 +122,8 @@ extension HTTP2Session {
         fieldsAreTooLarge = false
         guard role == .front, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
         fields.reserveCapacity(fields: 12, bytes: 320)
-        let stream = HTTP2Stream(id: frame.pointee.hd.stream_id, session: self)
+        let stream = delegate?.http2Stream(of: self) ?? HTTP2Stream(session: self)
+        stream.id = frame.pointee.hd.stream_id
         nghttp2_session_set_stream_user_data(session, stream.id, pointer(stream))
         link(stream)
         return 0
@@ -142,14 +142,12 @@ extension HTTP2Session {
 
     private func bodyReceived(_ id: Int32, _ data: UnsafePointer<UInt8>, _ count: Int) {
         receivedBody += count
-        withStream(id) { stream in
-            guard let delegate = stream?.delegate else {
-                nghttp2_session_consume_stream(session, id, count)
-                return
-            }
+        let isTaken = withStream(id) { stream in
             let offset = UnsafeRawPointer(data) - inputBase!
-            delegate.http2Body(input.getSlice(at: input.readerIndex + offset, length: count)!)
+            let input = input.unsafelyUnwrapped
+            stream.http2Body(input.getSlice(at: input.readerIndex + offset, length: count)!)
         }
+        if !isTaken { nghttp2_session_consume_stream(session, id, count) }
     }
 
     private func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
@@ -157,12 +155,12 @@ extension HTTP2Session {
         let header = frame.pointee.hd
         switch nghttp2_frame_type(UInt32(header.type)) {
         case NGHTTP2_HEADERS:
-            withStream(header.stream_id) { if let stream = $0 { fieldsReceived(stream, header.flags) } }
+            withStream(header.stream_id) { fieldsReceived($0, header.flags) }
         case NGHTTP2_DATA:
             guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { break }
             withStream(header.stream_id) { stream in
-                stream?.peerEnded = true
-                stream?.delegate?.http2Ended()
+                stream.peerEnded = true
+                stream.http2Ended()
             }
         case NGHTTP2_SETTINGS where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0:
             delegate?.http2Settings()
@@ -195,15 +193,15 @@ extension HTTP2Session {
             delegate?.http2Request(stream, fields, isTooLarge: isTooLarge, endStream: endStream)
             return
         case .front:
-            stream.delegate?.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
+            stream.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
         case .back where stream.sawHead:
-            stream.delegate?.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
+            stream.http2Fields(fields, kind: .trailers, isTooLarge: isTooLarge)
         case .back:
             let isInformational = fields.withFirst(":status") { $0.first == UInt8(ascii: "1") } ?? false
             stream.sawHead = !isInformational
-            stream.delegate?.http2Fields(fields, kind: isInformational ? .informational : .head, isTooLarge: isTooLarge)
+            stream.http2Fields(fields, kind: isInformational ? .informational : .head, isTooLarge: isTooLarge)
         }
-        if endStream { stream.delegate?.http2Ended() }
+        if endStream { stream.http2Ended() }
     }
 
     // MARK: Sending
@@ -212,7 +210,6 @@ extension HTTP2Session {
     /// complete response".
     private func endSent(_ header: nghttp2_frame_hd) {
         withStream(header.stream_id) { stream in
-            guard let stream else { return }
             stream.hasSentEnd = true
             if role == .front, !stream.peerEnded, !stream.staysOpenAfterEnd { submitReset(stream, .noError) }
         }
@@ -222,7 +219,6 @@ extension HTTP2Session {
     /// sends (64 KiB).
     private func fieldsNotSent(_ frame: UnsafePointer<nghttp2_frame>) {
         withStream(frame.pointee.hd.stream_id) { stream in
-            guard let stream else { return }
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
                 stream.wasNotSent = true
             } else {

@@ -18,6 +18,7 @@ extension HTTP2Session {
 
     /// Within a callback a stream that leaves is kept until the callback's end, see ``releaseRetired()``.
     func unlink(_ stream: HTTP2Stream) {
+        if stream.id == recentID { (recentID, recent) = (0, nil) }
         let (previous, next) = (stream.previous, stream.next)
         if let previous { previous._withUnsafeGuaranteedRef { $0.next = next } } else { first = next }
         next?._withUnsafeGuaranteedRef { $0.previous = previous }
@@ -45,9 +46,7 @@ extension HTTP2Session {
         if !stream.wasNotSent { stream.keepsOutput = false }
         let isKept = stream.keepsOutput
         if !isKept { stream.releaseOutput() }
-        let delegate = stream.delegate
-        stream.delegate = nil
-        delegate?.http2Closed(code, wasNotSent: stream.wasNotSent)
+        stream.http2Closed(code, wasNotSent: stream.wasNotSent)
         if isKept { stream.releaseOutput() }
     }
 
@@ -55,12 +54,24 @@ extension HTTP2Session {
         Unmanaged.passUnretained(stream).toOpaque()
     }
 
-    /// Calls `body` with the stream, or with nil where it has left. For callbacks: the stream is there until the session
-    /// is idle again.
+    /// Calls `body` with the stream, unless it has left. For callbacks: the stream is there until the session is idle again.
+    /// - Returns: whether it is there.
     @inline(__always)
-    func withStream<Result>(_ id: Int32, _ body: (HTTP2Stream?) -> Result) -> Result {
-        guard let user = nghttp2_session_get_stream_user_data(session, id) else { return body(nil) }
-        return Unmanaged<HTTP2Stream>.fromOpaque(user)._withUnsafeGuaranteedRef { body($0) }
+    @discardableResult
+    func withStream(_ id: Int32, _ body: (HTTP2Stream) -> Void) -> Bool {
+        guard let stream = find(id) else { return false }
+        stream._withUnsafeGuaranteedRef { body($0) }
+        return true
+    }
+
+    /// Most events in a row are of one stream.
+    @inline(__always)
+    private func find(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
+        if id == recentID { return recent }
+        guard let user = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+        let stream = Unmanaged<HTTP2Stream>.fromOpaque(user)
+        (recentID, recent) = (id, stream)
+        return stream
     }
 
     /// - Parameter flags: ``notCopied`` where the stream keeps the block until it is closed: libnghttp2 reads fields as it
@@ -83,6 +94,18 @@ extension HTTP2Session {
         }
     }
 
+    /// Pseudo-header fields come first (RFC 9113 §8.3).
+    static func set(_ scheme: StaticString, _ headers: UnsafeMutablePointer<nghttp2_nv>?, _ count: Int) {
+        let headers = UnsafeMutableBufferPointer(start: headers, count: count)
+        for index in headers.indices {
+            let name = UnsafeRawBufferPointer(start: headers[index].name, count: headers[index].namelen)
+            guard name.first == UInt8(ascii: ":") else { return }
+            guard FieldBytes.areEqual(name, ":scheme") else { continue }
+            headers[index].value = UnsafeMutablePointer(mutating: scheme.utf8Start)
+            headers[index].valuelen = scheme.utf8CodeUnitCount
+        }
+    }
+
     static let notCopied = UInt8(
         NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
 
@@ -102,7 +125,7 @@ extension HTTP2Session {
 
     /// libnghttp2 asks how much of a stream's body goes into the next DATA frame.
     private func readBody(_ stream: HTTP2Stream, _ length: Int, _ flags: UnsafeMutablePointer<UInt32>) -> Int {
-        let waiting = stream.output.readableBytes
+        let waiting = stream.pendingBytes
         let count = min(length, waiting)
         let isLast = stream.sending == .ended && count == waiting
         if stream.sending == .broken, waiting == 0 {
@@ -137,7 +160,7 @@ extension HTTP2Session {
             return NGHTTP2_ERR_WOULDBLOCK.rawValue
         }
         output.append(UnsafeRawBufferPointer(start: header, count: 9))
-        stream.output.readWithUnsafeReadableBytes { bytes in
+        stream.output?.readWithUnsafeReadableBytes { bytes in
             output.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             return count
         }

@@ -22,13 +22,16 @@ public final class HTTP2Session {
     let buffers: HTTP2Buffers
     var session: OpaquePointer!
     var first: Unmanaged<HTTP2Stream>?
+    /// The stream that was looked for last; 0 is none's identifier.
+    var recent: Unmanaged<HTTP2Stream>?
+    var recentID: Int32 = 0
     /// Streams that have left during a callback.
     var retired: [Unmanaged<HTTP2Stream>] = []
     /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
     var fields = FieldBlock()
     var fieldsAreTooLarge = false
     /// The buffer that is being parsed, so that body pieces can be slices of it.
-    var input = ByteBuffer()
+    var input: ByteBuffer?
     var inputBase: UnsafeRawPointer?
     /// Body bytes in ``input``.
     var receivedBody = 0
@@ -74,7 +77,7 @@ public final class HTTP2Session {
             inputBase = bytes.baseAddress
             return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
         }
-        input = ByteBuffer()
+        input = nil
         inputBase = nil
         if receivedBody > 0 {
             // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
@@ -147,23 +150,30 @@ public final class HTTP2Session {
     public func open(
         _ fields: FieldBlock, endStream: Bool, delegate: any HTTP2StreamDelegate
     ) -> HTTP2Stream? {
-        guard !isFailed, nghttp2_session_check_request_allowed(session) != 0 else { return nil }
-        let stream = HTTP2Stream(id: -1, session: self)
+        let stream = HTTP2Stream(session: self)
         stream.delegate = delegate
+        return open(fields, endStream: endStream, on: stream) ? stream : nil
+    }
+
+    /// Opens a stream of the caller's making (back role).
+    /// - Returns: false if no stream can be opened any more (GOAWAY, or all identifiers used).
+    public func open(_ fields: FieldBlock, endStream: Bool, on stream: HTTP2Stream) -> Bool {
+        guard !isFailed, nghttp2_session_check_request_allowed(session) != 0 else { return false }
         stream.sending = endStream ? .finished : .open
         stream.head = fields
         // What the closure captures costs no counts of references.
-        let (session, user) = (session, pointer(stream))
+        let (session, user, scheme) = (session, pointer(stream), options.scheme)
         var provider = dataProvider(user)
         let id = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
+            if let scheme { Self.set(scheme, headers, count) }
             guard !endStream else { return nghttp2_submit_request(session, nil, headers, count, nil, user) }
             return nghttp2_submit_request(session, nil, headers, count, &provider, user)
         }
-        guard id > 0 else { return nil }
+        guard id > 0 else { return false }
         stream.id = id
         link(stream)
         tellOutput()
-        return stream
+        return true
     }
 
     /// Streams that the peer lets us have open at a time (back role).
@@ -274,7 +284,7 @@ public final class HTTP2Session {
         guard !newlyWritable.isEmpty else { return }
         let streams = newlyWritable
         newlyWritable.removeAll(keepingCapacity: true)
-        for stream in streams where !stream.isClosed { stream.delegate?.http2Writable() }
+        for stream in streams where !stream.isClosed { stream.http2Writable() }
     }
 }
 

@@ -8,7 +8,7 @@ import NIOCore
 /// Neither end ever blocks the other: a read from an empty ``inbound`` asks to be tried again, a write always succeeds.
 final class ByteBufferBIO {
     /// Ciphertext from the network that OpenSSL has not taken yet.
-    private(set) var inbound = ByteBuffer()
+    private var inbound: ByteBuffer?
     /// Ciphertext for the network.
     private(set) var outbound = ByteBuffer()
     /// While true, reads find nothing: the way to stop OpenSSL in the middle of a long ``inbound``.
@@ -26,16 +26,19 @@ final class ByteBufferBIO {
 
     /// Adds ciphertext from the network, without a copy in the usual case that the earlier is used up.
     func receive(_ bytes: ByteBuffer) {
-        if inbound.readableBytes == 0 {
+        if inboundBytes == 0 {
             inbound = bytes
         } else {
-            inbound.writeImmutableBuffer(bytes)
+            inbound?.writeImmutableBuffer(bytes)
         }
     }
 
+    /// What OpenSSL has not taken yet.
+    var inboundBytes: Int { inbound?.readableBytes ?? 0 }
+
     /// Lets go of the network's buffer when OpenSSL has taken all of it, so that its pool may use it again.
     func releaseInbound() {
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+        if inboundBytes == 0 { inbound = nil }
     }
 
     /// Begins to count ``bytesTaken`` anew.
@@ -62,9 +65,9 @@ final class ByteBufferBIO {
     /// Copies up to `length` bytes of ``inbound`` to `destination`; 0 is "try again".
     fileprivate func read(into destination: UnsafeMutableRawPointer, _ length: Int) -> Int {
         if isInboundHeld { return 0 }
-        let count = min(length, inbound.readableBytes)
+        let count = min(length, inboundBytes)
         guard count > 0 else { return 0 }
-        inbound.readWithUnsafeReadableBytes { bytes in
+        inbound?.readWithUnsafeReadableBytes { bytes in
             destination.copyMemory(from: bytes.baseAddress!, byteCount: count)
             return count
         }
@@ -97,7 +100,7 @@ extension ByteBufferBIO {
         BIO_meth_set_read_ex(method) { bio, destination, length, taken in
             COpenSSL_BIO_clear_retry_flags(bio)
             guard let end = ByteBufferBIO.of(bio), let destination, let taken else { return 0 }
-            taken.pointee = end.read(into: destination, length)
+            taken.pointee = end._withUnsafeGuaranteedRef { $0.read(into: destination, length) }
             if taken.pointee > 0 { return 1 }
             COpenSSL_BIO_set_retry_read(bio)
             return 0
@@ -105,7 +108,7 @@ extension ByteBufferBIO {
         BIO_meth_set_write_ex(method) { bio, source, length, written in
             COpenSSL_BIO_clear_retry_flags(bio)
             guard let end = ByteBufferBIO.of(bio), let source, let written else { return 0 }
-            end.write(source, length)
+            end._withUnsafeGuaranteedRef { $0.write(source, length) }
             written.pointee = length
             return 1
         }
@@ -116,8 +119,8 @@ extension ByteBufferBIO {
         return Method(pointer: method)
     }()
 
-    private static func of(_ bio: OpaquePointer?) -> ByteBufferBIO? {
-        BIO_get_data(bio).map { Unmanaged<ByteBufferBIO>.fromOpaque($0).takeUnretainedValue() }
+    private static func of(_ bio: OpaquePointer?) -> Unmanaged<ByteBufferBIO>? {
+        BIO_get_data(bio).map { Unmanaged.fromOpaque($0) }
     }
 }
 

@@ -226,7 +226,7 @@ extension TLSConnection {
 
 extension TLSConnection {
     /// How much plaintext the ciphertext at hand can hold at most.
-    var plaintextBound: Int { bio.inbound.readableBytes + bio.bytesTaken }
+    var plaintextBound: Int { bio.inboundBytes + bio.bytesTaken }
 
     /// Opens what came, up to the room in `plaintext`, which must not be empty.
     func open(into plaintext: inout ByteBuffer) -> OnOpened {
@@ -239,7 +239,7 @@ extension TLSConnection {
                 controlEvents = 0
                 if SSL_pending(ssl) > 0 { continue }
                 bio.markInbound()
-                if bio.inbound.readableBytes == 0 { return .needsBytes }
+                if bio.inboundBytes == 0 { return .needsBytes }
                 continue
             }
             if controlEvents > Self.maximumControlEvents { return .failed(floodError()) }

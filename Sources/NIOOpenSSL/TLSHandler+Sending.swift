@@ -64,6 +64,42 @@ extension TLSHandler {
     }
 }
 
+extension TLSHandler: ByteSink {
+    /// A write and a flush in one. To be called at the end of the tick alone, with ``flush()`` behind it: what breaks the
+    /// connection brings events about.
+    public func send(_ bytes: ByteBuffer) {
+        guard let context, state.isWritable else { return }
+        guard sealNow(context, bytes) else {
+            queue.append(bytes, nil)
+            return flush(context: context)
+        }
+        if let connection { writeOutbound(context, connection, nil) }
+    }
+
+    public func flush() {
+        if let writer { writer.flush() } else { context?.flush() }
+    }
+
+    /// - Returns: false if `bytes` have to wait.
+    private func sealNow(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) -> Bool {
+        guard state.isSealing, !queue.hasFlushed, queue.queuedBytes == 0, let connection,
+            bytes.readableBytes <= connection.outboundRoom
+        else { return false }
+        connection.reserveOutbound(plaintext: bytes.readableBytes)
+        switch bytes.withUnsafeReadableBytes({ connection.seal($0) }) {
+        case .sealed: break
+        case .needsBytes: return false
+        case .failed(let error): fail(context, error)
+        }
+        return true
+    }
+}
+
+extension ChannelHandlerContext {
+    /// The TLS handler of the pipeline, for what is written in clear text at the pipeline's end; nil where there is none.
+    public var tlsSink: (any ByteSink)? { try? pipeline.syncOperations.handler(type: TLSHandler.self) }
+}
+
 // MARK: - Ends
 
 extension TLSHandler {

@@ -31,6 +31,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let tls: TLSContext
     private let serverName: String?
+    private let buffers: TLSBuffers?
+    private(set) var context: ChannelHandlerContext?
 
     var state = TLSState()
     var connection: TLSConnection?
@@ -48,19 +50,23 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReadWanted = false
 
     /// A server's side.
-    public init(server context: TLSContext) {
+    /// - Parameter buffers: those of the event loop, where many connections share them.
+    public init(server context: TLSContext, buffers: TLSBuffers? = nil) {
         precondition(context.side == .server, "a client's context was given to a server's handler")
         tls = context
         serverName = nil
+        self.buffers = buffers
     }
 
     /// A client's side.
     /// - Parameter serverName: the DNS name (sent as SNI) or IP address that the server's certificate must be for. With
     ///   full verification one is needed: without it the handshake fails.
-    public init(client context: TLSContext, serverName: String?) {
+    /// - Parameter buffers: those of the event loop, where many connections share them.
+    public init(client context: TLSContext, serverName: String?, buffers: TLSBuffers? = nil) {
         precondition(context.side == .client, "a server's context was given to a client's handler")
         tls = context
         self.serverName = serverName
+        self.buffers = buffers
     }
 
     /// Plaintext that was written and is not in records yet: before the handshake's end, and until a flush. On the event
@@ -70,6 +76,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Lifecycle
 
     public func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
         if context.channel.isActive { start(context) }
     }
 
@@ -77,6 +84,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         state.end()
         release(.connectionClosed)
         writer = nil
+        self.context = nil
     }
 
     public func channelActive(context: ChannelHandlerContext) {
@@ -141,12 +149,16 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func deliver(_ context: ChannelHandlerContext, _ connection: TLSConnection) {
         var outcome = TLSConnection.OnOpened.full
         while outcome == .full, state.isDelivering, case let bound = connection.plaintextBound, bound > 0 {
-            var plaintext = context.channel.allocator.buffer(capacity: min(bound, Self.maximumDelivery))
+            let isShort = bound <= TLSBuffers.maximumPlaintext
+            var plaintext =
+                (isShort ? buffers?.take() : nil)
+                ?? context.channel.allocator.buffer(capacity: min(bound, Self.maximumDelivery))
             outcome = connection.open(into: &plaintext)
             if plaintext.readableBytes > 0 {
                 isReadWanted = false
                 context.fireChannelRead(wrapInboundOut(plaintext))
             }
+            if isShort { buffers?.giveBack(plaintext) }
         }
         // The owner may have closed the connection in the meantime.
         guard state.phase == .open else { return }

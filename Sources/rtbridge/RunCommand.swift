@@ -6,6 +6,7 @@ import BridgeConfig
 import BridgeServer
 import BridgeTelemetry
 import Logging
+import NIOOpenSSL
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,6 +16,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         Process.keepFreedPieces()
+        TLSBuffers.keepRecords()
         let config = try options.load()
         for warning in (try? CertificateCheck.warnings(config.document)) ?? [] { Process.printError(warning) }
         try await Service.run(config.document)

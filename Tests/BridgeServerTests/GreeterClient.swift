@@ -121,7 +121,7 @@ final class GreeterClientHandler: ChannelInboundHandler, HTTP2SessionDelegate {
     typealias OutboundOut = ByteBuffer
 
     private let session = HTTP2Session(role: .back)
-    private var output = HTTP2Output(isClear: true)
+    private var output = HTTP2Output()
     private var hasOutput = false
     /// A write may make the channel writable again while it is being made.
     private var isSending = false

@@ -77,6 +77,17 @@ struct HTTP2ConnectionTests {
         #expect(!bench.front.isOpen)
     }
 
+    /// Nor is one that is reset because it is malformed (RFC 9113 §8.1.1).
+    @Test func aMalformedRequestKeepsNoConnectionOpen() throws {
+        let bench = try HTTP2Bench { $0.idleTimeout = .seconds(30) }
+        // The same with END_HEADERS and END_STREAM: no `:path`.
+        try bench.front.send(ByteBuffer(bytes: [0, 0, 1, 1, 5, 0, 0, 0, 1, 0x82]))
+        #expect(bench.front.isOpen)
+        bench.front.pass(.seconds(31))
+        bench.front.pass(.seconds(31))
+        #expect(!bench.front.isOpen)
+    }
+
     /// The answers wait in the session, and the calls are over: nobody but the connection's own timer can end it.
     @Test func aClientThatReadsNothingIsClosedAfterTheIdleTime() throws {
         let bench = try HTTP2Bench { $0.idleTimeout = .seconds(30) }

@@ -37,6 +37,22 @@ struct RequestTests {
         #expect(pair.front.streamCount == 0 && pair.back.streamCount == 0)
     }
 
+    /// RFC 9113 §8.3.1: `:scheme` is how this connection is spoken, and not the one that the request came in on.
+    @Test func theConnectionSaysTheScheme() throws {
+        var options = HTTP2Options()
+        options.scheme = "https"
+        let pair = Pair(back: options)
+        let fields: FieldBlock = [
+            ":method": "POST", ":path": "/", ":scheme": "http", ":authority": "a", "scheme": "http",
+        ]
+        try #require(pair.open(fields) != nil)
+        try #require(pair.open(.get) != nil)
+        try pair.run()
+        let schemes = pair.frontSide.requests.map { $0.fields.string(":scheme") }
+        #expect(schemes == ["https", "https"])
+        #expect(pair.frontSide.requests.first?.fields.string("scheme") == "http")
+    }
+
     /// gRPC PROTOCOL-HTTP2.md, "Trailers-Only": one HEADERS frame with END_STREAM.
     @Test(arguments: Cut.all)
     func anAnswerOfHeadersAloneSaysItsEndWithThem(_ cut: Cut) throws {

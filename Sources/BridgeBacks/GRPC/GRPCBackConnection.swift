@@ -6,6 +6,7 @@ import BridgePolicy
 import BridgeWire
 import HTTP2Session
 import NIOCore
+import NIOOpenSSL
 
 /// Drives one session with prior knowledge (RFC 9113 §3.3).
 ///
@@ -47,13 +48,14 @@ final class GRPCBackConnection: ChannelInboundHandler {
         self.connector = connector
         var options = HTTP2Options()
         options.maxHeaderListSize = 64 * 1024
+        options.scheme = connector.dialer.isClear ? "http" : "https"
         (lastRead, callsChangedAt) = (connector.worker.now, connector.worker.now)
         dialledAt = connector.worker.now
         let backend = connector.dialer.backend
         care = ConnectionCare(
             interval: backend.keepalive.interval, timeout: backend.keepalive.timeout, idle: backend.idleTimeout,
             now: .nanoseconds(Int64(clamping: connector.worker.now.uptimeNanoseconds)))
-        output = HTTP2Output(isClear: connector.dialer.isClear)
+        output = connector.dialer.isClear ? HTTP2Output() : HTTP2Output { $0.tlsSink }
         session = HTTP2Session(role: .back, options: options, buffers: connector.buffers)
         session.delegate = self
     }
@@ -91,9 +93,10 @@ final class GRPCBackConnection: ChannelInboundHandler {
         greetingTimer = worker.timers.schedule(at: start + Self.greetingTime, self)
     }
 
-    func open(_ fields: FieldBlock, _ delegate: any HTTP2StreamDelegate) -> HTTP2Stream? {
+    func open(_ fields: FieldBlock, _ leg: GRPCBackLeg) -> GRPCBackStream? {
         guard phase == .ready else { return nil }
-        guard let stream = session.open(fields, endStream: false, delegate: delegate) else {
+        let stream = GRPCBackStream(of: session, leg)
+        guard session.open(fields, endStream: false, on: stream) else {
             // RFC 9113 §5.1.1: a client whose stream identifiers are used up "can establish a new connection".
             leave()
             return nil
@@ -118,7 +121,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
         guard phase == .ready else { return }
         phase = .leaving
         connector.connectionGone(self)
-        session.forEachStream { ($0.delegate as? GRPCBackLeg)?.connectionLeaves() }
+        session.forEachStream { ($0 as? GRPCBackStream)?.leg.connectionLeaves() }
         if session.streamCount == 0 { close() }
     }
 

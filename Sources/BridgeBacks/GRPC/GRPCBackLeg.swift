@@ -33,10 +33,10 @@ final class GRPCBackLeg: BackLeg {
     private var repetition: GRPCRepetition?
     private var hasFrontEnded = false
     private var connection: GRPCBackConnection?
-    private var stream: HTTP2Stream?
+    private var stream: GRPCBackStream?
     private var trailers: FieldBlock?
     private var foreignHead: FieldBlock?
-    private var foreignBody = ByteBuffer()
+    private var foreignBody: ByteBuffer?
     /// Bytes that the front has not taken yet.
     private var untaken = 0
     private(set) var address: String?
@@ -201,12 +201,14 @@ final class GRPCBackLeg: BackLeg {
         if let type = head.string("content-type") { reason += ", content-type \(type)" }
         let code = Int(GRPCStatusCode(httpStatus: Int(status) ?? 0).rawValue)
         var failure = Failure(.notGRPC, .back, .headers, reason, address: address, grpcCode: code)
-        if foreignBody.readableBytes > 0 { failure.detail = String(buffer: foreignBody) }
+        if let foreignBody, foreignBody.readableBytes > 0 { failure.detail = String(buffer: foreignBody) }
         fail(failure)
     }
 }
 
-extension GRPCBackLeg: HTTP2StreamDelegate {
+// MARK: - Events of the stream
+
+extension GRPCBackLeg {
     func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
         guard phase != .over else { return }
         guard !isTooLarge else {
@@ -244,20 +246,26 @@ extension GRPCBackLeg: HTTP2StreamDelegate {
             untaken += bytes.readableBytes
             caller?.backBody(bytes, [])
         case .collecting:
-            let room = Self.maximumForeignBody - foreignBody.readableBytes
-            var bytes = bytes
             stream?.consume(bytes.readableBytes)
-            if var piece = bytes.readSlice(length: min(room, bytes.readableBytes)) { foreignBody.writeBuffer(&piece) }
-            if foreignBody.readableBytes >= Self.maximumForeignBody { foreignAnswerEnded() }
+            collect(bytes)
         case .waiting, .asked, .over:
             stream?.consume(bytes.readableBytes)
         }
     }
 
+    private func collect(_ bytes: ByteBuffer) {
+        var (bytes, collected) = (bytes, foreignBody.take() ?? ByteBuffer())
+        let room = Self.maximumForeignBody - collected.readableBytes
+        if var piece = bytes.readSlice(length: min(room, bytes.readableBytes)) { collected.writeBuffer(&piece) }
+        foreignBody = collected
+        if collected.readableBytes >= Self.maximumForeignBody { foreignAnswerEnded() }
+    }
+
     func http2Ended() {
         guard phase != .over else { return }
-        guard let trailers, trailers.contains("grpc-status") else {
-            guard phase == .answering || trailers == nil && foreignHead == nil else { return foreignAnswerEnded() }
+        let received = trailers.take()
+        guard let trailers = received, trailers.contains("grpc-status") else {
+            guard phase == .answering || received == nil && foreignHead == nil else { return foreignAnswerEnded() }
             // http-grpc-status-mapping.md: 200 without a grpc-status is UNKNOWN.
             return fail(.notGRPC, .body, "the back-end ended the call without a grpc-status", grpcCode: 2)
         }

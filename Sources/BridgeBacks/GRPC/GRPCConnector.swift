@@ -97,10 +97,7 @@ public final class GRPCConnector: GRPCBackEnd {
 
     /// Finds a connection for the call, or has it wait for one.
     func acquire(_ leg: GRPCBackLeg) {
-        if let connection = connections.first(where: { $0.hasRoom }) {
-            leg.start(on: connection)
-            return
-        }
+        if let index = connections.firstIndex(where: { $0.hasRoom }) { return leg.start(on: connections[index]) }
         if isShutDown, let lastFailure { return leg.failedToConnect(lastFailure) }
         if let balancer, let full = balancer.willWait(leg) {
             return leg.refuse(Failure(.overloaded, .bridge, .connect, full, address: address))

@@ -63,5 +63,8 @@ struct TLSClient: Sendable {
 
     /// - Parameter host: what the endpoint is called: a name, or an IP address, which is verified and not sent
     ///   (RFC 6066 §3).
-    func makeHandler(host: String) -> TLSHandler { TLSHandler(client: context, serverName: serverName ?? host) }
+    /// - Parameter buffers: the event loop's.
+    func makeHandler(host: String, _ buffers: TLSBuffers) -> TLSHandler {
+        TLSHandler(client: context, serverName: serverName ?? host, buffers: buffers)
+    }
 }

@@ -8,10 +8,8 @@ import BridgeWire
 enum GRPCFields {
     /// The request for the back-end: path and metadata unchanged and in order, what belongs to the client's
     /// connection taken out, what HTTP/2 demands put in. `grpc-timeout` is left out: the back leg gives what is left.
-    ///
-    /// - Parameter isTLS: how the back-end is spoken to (RFC 9113 §8.3.1: ":scheme" is the scheme of the request).
-    static func request(_ head: RequestHead, contentType: String, isTLS: Bool) -> FieldBlock {
-        var fields = request(head, contentType, isTLS, except: requestOnlyAndLength)
+    static func request(_ head: RequestHead, contentType: String) -> FieldBlock {
+        var fields = request(head, contentType, except: requestOnlyAndLength)
         // PROTOCOL-WEB.md: gRPC-Web clients may not know that messages can be compressed.
         if !head.fields.contains("grpc-accept-encoding") { fields.append("grpc-accept-encoding", "identity") }
         return fields
@@ -19,9 +17,9 @@ enum GRPCFields {
 
     /// The same of a client that speaks gRPC itself: its metadata stays as it is, and the whole block where there is
     /// nothing to take out.
-    static func nativeRequest(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
-        if isForBack(head.fields, isTLS) { return head.fields }
-        return request(head, nativeType(head.fields) ?? "application/grpc", isTLS, except: requestOnly)
+    static func nativeRequest(_ head: RequestHead) -> FieldBlock {
+        if isForBack(head.fields) { return head.fields }
+        return request(head, nativeType(head.fields) ?? "application/grpc", except: requestOnly)
     }
 
     /// A native content-type, as it came.
@@ -29,13 +27,12 @@ enum GRPCFields {
         fields.withFirst("content-type") { GRPCWebContentType.native($0) }
     }
 
-    private static func request(
-        _ head: RequestHead, _ contentType: String, _ isTLS: Bool, except names: FieldNames
-    ) -> FieldBlock {
+    /// The back-end's connection says in `:scheme` how it is spoken.
+    private static func request(_ head: RequestHead, _ contentType: String, except names: FieldNames) -> FieldBlock {
         var fields = FieldBlock()
         fields.reserveCapacity(fields: head.fields.count + 4, bytes: head.fields.listSize)
         fields.append(":method", "POST")
-        fields.append(":scheme", isTLS ? "https" : "http")
+        fields.append(":scheme", "http")
         fields.append(":path", head.path)
         fields.append(":authority", head.fields.first(":authority") ?? FieldValue())
         fields.append("te", "trailers")
@@ -44,18 +41,14 @@ enum GRPCFields {
         return fields
     }
 
-    /// Whether the back-end can be sent a native call's fields as they came.
-    private static func isForBack(_ fields: FieldBlock, _ isTLS: Bool) -> Bool {
+    /// Whether the back-end can be sent a native call's fields as they came; its connection sets `:scheme`.
+    private static func isForBack(_ fields: FieldBlock) -> Bool {
         // Pseudo-header fields of a request come once each (RFC 9113 §8.3).
         var (isForBack, pseudo, hasAuthority, saysTrailers) = (true, 0, false, false)
         fields.forEach { name, value in
             if name.first == UInt8(ascii: ":") {
                 pseudo += 1
-                if FieldBytes.areEqual(name, ":authority") {
-                    hasAuthority = true
-                } else if FieldBytes.areEqual(name, ":scheme") {
-                    isForBack = isForBack && FieldBytes.areEqual(value, isTLS ? "https" : "http")
-                }
+                hasAuthority = hasAuthority || FieldBytes.areEqual(name, ":authority")
             } else if FieldBytes.areEqual(name, "te") {
                 saysTrailers = true
                 isForBack = isForBack && FieldBytes.areEqual(value, "trailers")

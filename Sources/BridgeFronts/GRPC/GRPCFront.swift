@@ -16,7 +16,7 @@ public enum GRPCFront: FrontProtocol {
         head.contentKind == .native
     }
 
-    public static func accept(_ request: FrontRequest) {
+    public static func accept(_ request: consuming FrontRequest) {
         guard request.head.version == .http2 else {
             return LocalAnswer.send(
                 request.stream, status: 505, text: "gRPC needs HTTP/2; over HTTP/1.1 use application/grpc-web.")

@@ -31,7 +31,7 @@ class GRPCFrontLeg {
     private var answerType: String?
 
     /// - Parameter fields: the request for the back-end.
-    init(_ request: FrontRequest, asking fields: FieldBlock) {
+    init(_ request: consuming FrontRequest, asking fields: consuming FieldBlock) {
         head = request.head
         stream = request.stream
         startedAt = request.worker.now
@@ -42,9 +42,8 @@ class GRPCFrontLeg {
     }
 
     /// A native call.
-    convenience init(native request: FrontRequest) {
-        let isTLS = request.route.isBackTLS
-        self.init(request, asking: GRPCFields.nativeRequest(request.head, isTLS: isTLS))
+    convenience init(native request: consuming FrontRequest) {
+        self.init(request, asking: GRPCFields.nativeRequest(request.head))
     }
 
     // MARK: The dialect
@@ -173,10 +172,14 @@ class GRPCFrontLeg {
     }
 
     private func note(code: @autoclosure () -> String, _ failure: Failure?) {
+        if exchange.worker.accessLog != nil { noteEnd(code: code(), failure) }
+    }
+
+    private func noteEnd(code: String, _ failure: Failure?) {
         worker.note(
             AccessRecord(
                 route: route.name, front: frontName, client: head.connection.client,
-                path: String(decoding: head.path, as: UTF8.self), status: code(),
+                path: String(decoding: head.path, as: UTF8.self), status: code,
                 failure: failure?.kind.rawValue ?? "", timeout: failure?.timeout?.rawValue ?? "",
                 back: exchange.backAddress ?? failure?.address ?? "", bytesIn: exchange.bytesIn,
                 bytesOut: exchange.bytesOut, attempts: exchange.attempts,

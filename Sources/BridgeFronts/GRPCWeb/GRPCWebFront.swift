@@ -14,7 +14,7 @@ public enum GRPCWebFront: FrontProtocol {
         head.contentKind == .web
     }
 
-    public static func accept(_ request: FrontRequest) {
+    public static func accept(_ request: consuming FrontRequest) {
         guard request.head.method == .post,
             let type = request.head.fields.withFirst("content-type", { GRPCWebContentType.parse($0) }) ?? nil
         else { return refuseOther(request) }

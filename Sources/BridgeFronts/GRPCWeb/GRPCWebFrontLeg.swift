@@ -25,8 +25,7 @@ class GRPCWebFrontLeg: GRPCFrontLeg {
         clientAccepts = head.fields.first("grpc-accept-encoding")
         maxMessageBytes = request.route.config.maxMessageBytes
         requestBodyState = GRPCWebRequestBody(text: type.mode == .text, maxMessageBytes: maxMessageBytes)
-        let isTLS = request.route.isBackTLS
-        super.init(request, asking: GRPCFields.request(head, contentType: type.native, isTLS: isTLS))
+        super.init(request, asking: GRPCFields.request(head, contentType: type.native))
     }
 
     override var frontName: String { "grpc-web" }

@@ -14,7 +14,7 @@ public enum HTTPFront: FrontProtocol {
     /// other upgrades than WebSocket's are ignored, as RFC 9110 §7.8 lets a server do.
     public static func recognises(_ head: RequestHead) -> Bool { true }
 
-    public static func accept(_ request: FrontRequest) {
+    public static func accept(_ request: consuming FrontRequest) {
         if let (status, text) = problem(request.head) {
             return LocalAnswer.send(request.stream, status: status, text: text)
         }

@@ -10,9 +10,9 @@ import NIOCore
 enum SSECall {
     private static let parameter = "message="
 
-    static func fields(_ head: RequestHead, isTLS: Bool) -> FieldBlock {
+    static func fields(_ head: RequestHead) -> FieldBlock {
         var fields = FieldBlock()
-        GRPCFields.request(head, contentType: "application/grpc", isTLS: isTLS).forEach {
+        GRPCFields.request(head, contentType: "application/grpc").forEach {
             name, value in
             guard !dropped.contains(name) else { return }
             fields.append(lowercaseName: name, value: value)

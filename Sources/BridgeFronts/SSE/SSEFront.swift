@@ -27,7 +27,7 @@ public enum SSEFront: FrontProtocol {
         }
     }
 
-    public static func accept(_ request: FrontRequest) {
+    public static func accept(_ request: consuming FrontRequest) {
         guard isOriginAllowed(request) else { return refuseOrigin(request) }
         switch request.head.method {
         case .get:

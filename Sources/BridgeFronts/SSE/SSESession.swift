@@ -68,8 +68,7 @@ final class SSESession {
         self.client = client.bound
         clientCount = 1
         let timeouts = request.route.config.timeouts
-        let fields =
-            isGRPC ? SSECall.fields(request.head, isTLS: request.route.isBackTLS) : request.head.fields
+        let fields = isGRPC ? SSECall.fields(request.head) : request.head.fields
         exchange = Exchange(
             front: self, request: fields, client: request.head.connection.client, route: request.route, worker: worker)
         let deadline = isGRPC ? timeouts.deadline.map { startedAt + TimeAmount($0) } : nil

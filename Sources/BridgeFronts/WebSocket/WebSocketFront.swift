@@ -17,7 +17,7 @@ public enum WebSocketFront: FrontProtocol {
         }
     }
 
-    public static func accept(_ request: FrontRequest) {
+    public static func accept(_ request: consuming FrontRequest) {
         let allowed = request.route.config.websocket.allowOrigins
         guard let upgrade = upgrade(request, allowOrigins: allowed, key: "websocket.allowOrigins") else { return }
         let offered = upgrade.subprotocols

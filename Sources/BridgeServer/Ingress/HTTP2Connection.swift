@@ -6,6 +6,7 @@ import BridgeCore
 import BridgeWire
 import HTTP2Session
 import NIOCore
+import NIOOpenSSL
 
 /// Drives one session in the front role; its streams are plain objects.
 final class HTTP2Connection: ChannelInboundHandler {
@@ -35,7 +36,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
         self.info = info
-        output = HTTP2Output(isClear: !info.isTLS)
+        output = info.isTLS ? HTTP2Output { $0.tlsSink } : HTTP2Output()
         lastActivity = ingress.worker.eventLoop.now
         var options = HTTP2Options()
         options.maxConcurrentStreams = UInt32(clamping: ingress.listener.limits.maxConcurrentStreams)
@@ -141,11 +142,13 @@ final class HTTP2Connection: ChannelInboundHandler {
 }
 
 extension HTTP2Connection: HTTP2SessionDelegate {
+    func http2Stream(of session: HTTP2Session) -> HTTP2Stream { HTTP2FrontStream(of: session, connection: self) }
+
     func http2Request(_ stream: HTTP2Stream, _ fields: consuming FieldBlock, isTooLarge: Bool, endStream: Bool) {
         requests += 1
         let head = RequestHead(version: .http2, fields: fields, connection: info)
-        let front = HTTP2FrontStream(stream, connection: self, head.method)
-        stream.delegate = front
+        let front = unsafeDowncast(stream, to: HTTP2FrontStream.self)
+        front.method = head.method
         guard !isTooLarge else {
             let limit = ingress.listener.limits.maxHeaderBytes
             return LocalAnswer.send(
@@ -203,7 +206,7 @@ extension HTTP2Connection: DrainableConnection {
         isDraining = true
         session.announceShutdown()
         session.ping()
-        session.forEachStream { ($0.delegate as? HTTP2FrontStream)?.handler?.drain() }
+        session.forEachStream { ($0 as? HTTP2FrontStream)?.handler?.drain() }
     }
 
     func closeNow() {

@@ -6,60 +6,47 @@ import BridgeWire
 import HTTP2Session
 import NIOCore
 
-/// Stands between a session's stream and the leg that answers it.
+/// A session's stream, as the leg that answers it sees it.
 ///
 /// A CONNECT becomes a tunnel when it is answered: a TCP connection's end is END_STREAM then, and its reset is RST_STREAM
 /// with CANCEL (RFC 8441 §5).
-final class HTTP2FrontStream {
+final class HTTP2FrontStream: HTTP2Stream {
     /// How long the client of a tunnel that we have ended may take to end its side, as over HTTP/1.1: once it has taken
     /// what was written.
     private static let lingerTime = TimeAmount.seconds(2)
 
     var handler: (any HTTPFrontHandler)?
-    private let stream: HTTP2Stream
     private let connection: HTTP2Connection
-    private let method: RequestHead.Method
+    /// nil before the request's head is there: until then the stream is no request.
+    var method: RequestHead.Method?
     private var isTunnel = false
     private var lingerTimer: WheelTimer?
     /// When it was looked at last, not everything had been taken.
     private var wasSlow = false
     /// When a client that does not take what was written is given up.
     private var lingerEnd = NIODeadline.distantFuture
-    private var trailers: FieldBlock?
+    /// The request's.
+    private var requestTrailers: FieldBlock?
 
-    init(_ stream: HTTP2Stream, connection: HTTP2Connection, _ method: RequestHead.Method) {
-        self.stream = stream
+    init(of session: HTTP2Session, connection: HTTP2Connection) {
         self.connection = connection
-        self.method = method
+        super.init(session: session)
     }
-}
 
-extension HTTP2FrontStream: HTTPFrontStream {
-    /// The stream's own queue is the bound: a connection that is full leaves it waiting.
-    var isWritable: Bool { stream.isWritable }
-
-    func inform(_ fields: FieldBlock) { stream.inform(fields) }
+    // MARK: Commands
 
     /// RFC 9110 §9.3.2: "the server MUST NOT send content in the response" to HEAD.
-    func respond(_ fields: FieldBlock, endStream: Bool) {
+    override func respond(_ fields: FieldBlock, endStream: Bool) {
         let endStream = endStream || method == .head
-        stream.respond(fields, endStream: endStream)
+        super.respond(fields, endStream: endStream)
         if endStream { handler = nil }
     }
 
-    func openTunnel(_ fields: FieldBlock) {
-        isTunnel = true
-        stream.staysOpenAfterEnd = true
-        stream.respond(fields, endStream: false)
-    }
-
-    func write(_ bytes: ByteBuffer) { stream.write(bytes) }
-
     /// Who answered hears no more: how the stream closes after that is not worth a word.
-    func finish(_ trailers: FieldBlock?) {
-        stream.finish(trailers)
+    override func finish(_ trailers: FieldBlock?) {
+        super.finish(trailers)
         handler = nil
-        guard isTunnel, !stream.hasPeerEnded else { return }
+        guard isTunnel, !hasPeerEnded else { return }
         lingerEnd = connection.worker.now + connection.patience
         linger()
     }
@@ -68,32 +55,31 @@ extension HTTP2FrontStream: HTTPFrontStream {
         lingerTimer = connection.worker.timers.schedule(at: connection.worker.now + Self.lingerTime, self)
     }
 
-    func reset() { if isTunnel { stream.reset(.cancel) } else { stream.breakOff() } }
-    func consume(_ count: Int) { stream.consume(count) }
-}
+    // MARK: Events
 
-extension HTTP2FrontStream: HTTP2StreamDelegate {
     /// Trailers; those that are too large are as good as none.
-    func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
-        if !isTooLarge { trailers = fields }
+    override func http2Fields(_ fields: consuming FieldBlock, kind: HTTP2FieldsKind, isTooLarge: Bool) {
+        if !isTooLarge { requestTrailers = fields }
     }
 
-    func http2Body(_ bytes: ByteBuffer) {
-        guard let handler else { return stream.consume(bytes.readableBytes) }
+    override func http2Body(_ bytes: ByteBuffer) {
+        guard let handler else { return consume(bytes.readableBytes) }
         handler.requestBody(bytes)
     }
 
-    func http2Ended() {
+    override func http2Ended() {
         // There is nothing to tunnel from a client that has ended its side before the tunnel was there.
-        guard method == .connect, !isTunnel, let handler else { return self.handler?.requestEnded(trailers) ?? () }
+        guard method == .connect, !isTunnel, let handler else {
+            return self.handler?.requestEnded(requestTrailers) ?? ()
+        }
         self.handler = nil
-        stream.reset(.cancel)
+        reset(.cancel)
         handler.requestAborted("the client ended its side of the tunnel before it was open")
     }
 
-    func http2Writable() { handler?.responseWritable() }
+    override func http2Writable() { handler?.responseWritable() }
 
-    func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
+    override func http2Closed(_ errorCode: HTTP2ErrorCode, wasNotSent: Bool) {
         // Whoever hears of it ends the stream once more: there is nothing left to linger for.
         isTunnel = false
         lingerTimer?.cancel()
@@ -101,14 +87,25 @@ extension HTTP2FrontStream: HTTP2StreamDelegate {
             self.handler = nil
             handler.requestAborted("the client reset the stream: \(errorCode)")
         }
-        connection.streamClosed()
+        if method != nil { connection.streamClosed() }
     }
+}
+
+/// The stream's own queue is the bound: a connection that is full leaves it waiting.
+extension HTTP2FrontStream: HTTPFrontStream {
+    func openTunnel(_ fields: FieldBlock) {
+        isTunnel = true
+        staysOpenAfterEnd = true
+        super.respond(fields, endStream: false)
+    }
+
+    func reset() { if isTunnel { reset(.cancel) } else { breakOff() } }
 }
 
 extension HTTP2FrontStream: WheelTimerTarget {
     func timerFired(_ timer: WheelTimer) {
-        let isSlow = stream.pendingBytes > 0
-        guard connection.worker.now < lingerEnd, isSlow || wasSlow else { return stream.reset(.cancel) }
+        let isSlow = pendingBytes > 0
+        guard connection.worker.now < lingerEnd, isSlow || wasSlow else { return reset(.cancel) }
         wasSlow = isSlow
         linger()
     }

@@ -8,6 +8,7 @@ import BridgeTelemetry
 import BridgeWire
 import HTTP2Session
 import NIOCore
+import NIOOpenSSL
 
 /// One listener as one worker sees it: its routes, and what the bridge answers there by itself.
 package final class Ingress {
@@ -20,6 +21,7 @@ package final class Ingress {
     let listener: ListenerShared
     /// Shared by this listener's HTTP/2 connections.
     let buffers = HTTP2Buffers()
+    let tlsBuffers = TLSBuffers()
     private let table: RouteTable
     private let isTCP: Bool
     private let tcpRoutes: [WorkerRoute]

@@ -152,7 +152,7 @@ enum ListenerBinder {
             source: addresses?.source ?? channel.remoteAddress,
             destination: addresses?.destination ?? channel.localAddress, limits: listener.limits)
         let pipeline = channel.pipeline.syncOperations
-        if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls)) }
+        if let tls = listener.tls { try pipeline.addHandler(TLSHandler(server: tls, buffers: ingress.tlsBuffers)) }
         try pipeline.addHandler(ingress.makeStarter(info))
     }
 }

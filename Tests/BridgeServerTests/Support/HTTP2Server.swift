@@ -126,7 +126,7 @@ final class HTTP2ServerConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     private(set) var requests: [Request] = []
     private let state: ServerState
     private let script: HTTP2Server.Script
-    private var output = HTTP2Output(isClear: true)
+    private var output = HTTP2Output()
     private var context: ChannelHandlerContext?
 
     init(_ state: ServerState, _ options: HTTP2Options, _ script: @escaping HTTP2Server.Script) {

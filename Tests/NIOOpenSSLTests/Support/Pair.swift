@@ -52,9 +52,9 @@ final class Pair {
     let client: End
     let server: End
 
-    init(client: TLSContext, server: TLSContext, name: String? = "localhost") throws {
-        self.client = try End(TLSHandler(client: client, serverName: name))
-        self.server = try End(TLSHandler(server: server))
+    init(client: TLSContext, server: TLSContext, name: String? = "localhost", buffers: TLSBuffers? = nil) throws {
+        self.client = try End(TLSHandler(client: client, serverName: name, buffers: buffers))
+        self.server = try End(TLSHandler(server: server, buffers: buffers))
     }
 
     /// Left out, the options are the shared ones, and the version is the newest.
