@@ -12,7 +12,9 @@ def summarise(rounds, allocations, can_scale):
     proxies = {name: _proxy(job, measured, rounds.memories.get(name)) for name, measured in rounds.measured.items()}
     proxies[subject]["allocations"] = allocations
     can_scale = can_scale or job.load_is_light
-    ratios = {name: _ratio(job, job.bars.get(name), figures) for name, figures in rounds.figures.items()}
+    # The bar of workers is of such as have a core each: of those that share one most of the ratio is the kernel's switching.
+    bars = job.bars if can_scale or job.against != "workers" else {}
+    ratios = {name: _ratio(job, bars.get(name), figures) for name, figures in rounds.figures.items()}
     note = None
     if job.rate_bar:
         note = _scaling(rounds, proxies, ratios, can_scale)
@@ -60,7 +62,7 @@ def _scaling(rounds, proxies, ratios, can_scale):
     """What can be said of the throughput of twice as many workers."""
     ours, bar = proxies[rounds.subject], rounds.job.rate_bar
     if not can_scale:
-        return "Both share one core here: switching between them is part of the ratio. What the second brings takes four cores to see."
+        return "Both share one core here: most of the ratio is the switching between them. The bars are of workers that have a core each."
     has_room = ours["bottleneck"] != "load"
     room = "" if has_room else " The load had no room for more, so this says little."
     for name, one in ratios.items():

@@ -100,7 +100,8 @@ class IdleNginx(Nginx):
 
     @property
     def connections(self):
-        return self.setting.max_files - 100
+        # With less than a sixteenth of them free nginx closes those that have sent no request yet, in their handshake, too.
+        return 2 * self.setting.max_files
 
     def more(self):
         certificates = self.setting.certificates
