@@ -31,7 +31,12 @@ struct RouteIndex {
         /// Calls `visit` with the numbers, ascending, of each group that the path leads to.
         func forEachGroup(_ head: RequestHead, _ visit: ([Int]) -> Void) {
             if !rest.isEmpty { visit(rest) }
-            guard !exact.isEmpty || !prefixLengths.isEmpty else { return }
+            if !exact.isEmpty || !prefixLengths.isEmpty { forEachGroupOfPath(head, visit) }
+        }
+
+        /// By itself, so that where no route asks for a path nothing is counted for it.
+        @inline(never)
+        private func forEachGroupOfPath(_ head: RequestHead, _ visit: ([Int]) -> Void) {
             head.withPath { bytes in
                 var hash = Hash()
                 var taken = 0
@@ -81,7 +86,11 @@ struct RouteIndex {
     /// Calls `visit` with groups of numbers, each ascending, that together hold every route that matches the request.
     func forEachGroup(_ head: RequestHead, _ visit: ([Int]) -> Void) {
         anyHost.forEachGroup(head, visit)
-        guard !hosts.isEmpty || !suffixes.isEmpty else { return }
+        if !hosts.isEmpty || !suffixes.isEmpty { forEachGroupOfHost(head, visit) }
+    }
+
+    @inline(never)
+    private func forEachGroupOfHost(_ head: RequestHead, _ visit: ([Int]) -> Void) {
         let name = Array(head.hostName.utf8)
         hosts[Hash.of(name)]?.forEachGroup(head, visit)
         guard !suffixes.isEmpty else { return }

@@ -47,7 +47,8 @@ public final class Worker {
     /// Back-end connections that belong to a client's.
     public let keptForClients = KeptForClients()
     let accessLines = AccessLines()
-    private var dirty: [any TickFlushable] = []
+    /// Each with a reference of its own. While there are any, the event loop's task keeps this worker.
+    private var dirty: [DirtyConnection] = []
     private var isFlushScheduled = false
 
     /// - Parameter sessions: shared by all workers.
@@ -83,7 +84,7 @@ public final class Worker {
     /// Sees that `connection` is flushed once, after all events of this tick were handled. A connection marks itself
     /// once and again only after it was flushed.
     public func flushAtTickEnd(_ connection: any TickFlushable) {
-        dirty.append(connection)
+        dirty.append(DirtyConnection(retaining: connection))
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         eventLoop.assumeIsolated().execute { self.flushDirty() }
@@ -91,12 +92,14 @@ public final class Worker {
 
     private func flushDirty() {
         isFlushScheduled = false
-        var connections: [any TickFlushable] = []
-        swap(&connections, &dirty)
-        for connection in connections { connection.flushAtTickEnd() }
-        guard dirty.isEmpty else { return }
-        connections.removeAll(keepingCapacity: true)
-        swap(&connections, &dirty)
+        // Who is marked meanwhile is flushed at the next tick's end.
+        let count = dirty.count
+        for index in 0..<count {
+            let entry = dirty[index]
+            entry.connection.flushAtTickEnd()
+            entry.release()
+        }
+        if dirty.count == count { dirty.removeAll(keepingCapacity: true) } else { dirty.removeFirst(count) }
     }
 
     public func startDraining() { isDraining = true }

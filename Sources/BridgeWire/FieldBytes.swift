@@ -18,16 +18,33 @@ public enum FieldBytes {
         return index
     }
 
-    /// Eight bytes a step.
+    /// Eight bytes a step; the last step may look once more at bytes of the step before.
     @inlinable
     static func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        var index = commonWords(left, right, count)
-        guard count &- index < 8 else { return false }
-        while index < count {
-            guard left[index] == right[index] else { return false }
-            index &+= 1
+        let (left, right) = (UnsafeRawPointer(left), UnsafeRawPointer(right))
+        if count >= 8 {
+            var index = 0
+            while index < count &- 8 {
+                guard areEqual(left, right, at: index, UInt64.self) else { return false }
+                index &+= 8
+            }
+            return areEqual(left, right, at: count &- 8, UInt64.self)
         }
-        return true
+        if count >= 4 {
+            return areEqual(left, right, at: 0, UInt32.self) && areEqual(left, right, at: count &- 4, UInt32.self)
+        }
+        if count >= 2 {
+            return areEqual(left, right, at: 0, UInt16.self) && areEqual(left, right, at: count &- 2, UInt16.self)
+        }
+        return count <= 0 || areEqual(left, right, at: 0, UInt8.self)
+    }
+
+    @inlinable
+    @inline(__always)
+    static func areEqual<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, at index: Int, _ word: Word.Type
+    ) -> Bool {
+        left.loadUnaligned(fromByteOffset: index, as: word) == right.loadUnaligned(fromByteOffset: index, as: word)
     }
 
     /// Whether `bytes` are exactly `name`.

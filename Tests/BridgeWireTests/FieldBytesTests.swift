@@ -35,4 +35,19 @@ struct FieldBytesTests {
             }
         }
     }
+
+    @Test func equalBytesAreEqualAndOneThatDiffersIsSeenWhereverItStands() {
+        for count in 0...33 {
+            let name = (0..<UInt8(count)).map { $0 &+ 0x61 }
+            var bytes = name
+            #expect(FieldBytes.areEqual(bytes, name, count))
+            for index in 0..<count {
+                bytes[index] ^= 0x80
+                #expect(!FieldBytes.areEqual(bytes, name, count), "byte \(index) of \(count)")
+                bytes[index] ^= 0x80
+            }
+            // What stands behind is not looked at.
+            #expect(FieldBytes.areEqual(bytes + [1], name + [2], count))
+        }
+    }
 }
