@@ -33,6 +33,10 @@ static inline long COpenSSL_SSL_CTX_set_mode(SSL_CTX *context, long mode) {
     return SSL_CTX_set_mode(context, mode);
 }
 
+static inline void COpenSSL_SSL_CTX_set_read_ahead(SSL_CTX *context, int isOn) {
+    SSL_CTX_set_read_ahead(context, isOn);
+}
+
 static inline long COpenSSL_SSL_CTX_set_session_cache_mode(SSL_CTX *context, long mode) {
     return SSL_CTX_set_session_cache_mode(context, mode);
 }

@@ -13,6 +13,8 @@ final class ByteBufferBIO {
     private(set) var outbound = ByteBuffer()
     /// While true, reads find nothing: the way to stop OpenSSL in the middle of a long ``inbound``.
     var isInboundHeld = false
+    /// What OpenSSL has not taken yet of the record that it reads.
+    private var recordRest = 0
     /// Bytes that OpenSSL took since ``markInbound()``.
     private(set) var bytesTaken = 0
 
@@ -62,15 +64,25 @@ final class ByteBufferBIO {
 
     // MARK: OpenSSL's end
 
+    /// RFC 8446 §5.1: type 1, version 2, length 2.
+    private static let recordHeaderBytes = 5
+
     /// Copies up to `length` bytes of ``inbound`` to `destination`; 0 is "try again".
+    ///
+    /// OpenSSL asks for as much as it has room for (SSL_set_read_ahead(3)): a record's header and body come with one call.
+    /// It gets one record at the most, so that nothing that it has taken escapes ``isInboundHeld``.
     fileprivate func read(into destination: UnsafeMutableRawPointer, _ length: Int) -> Int {
-        if isInboundHeld { return 0 }
-        let count = min(length, inboundBytes)
-        guard count > 0 else { return 0 }
-        inbound?.readWithUnsafeReadableBytes { bytes in
-            destination.copyMemory(from: bytes.baseAddress!, byteCount: count)
+        guard !isInboundHeld, inbound != nil else { return 0 }
+        let count = inbound!.readWithUnsafeReadableBytes { bytes in
+            if recordRest == 0 {
+                guard bytes.count >= Self.recordHeaderBytes else { return 0 }
+                recordRest = Self.recordHeaderBytes + (Int(bytes[3]) << 8 | Int(bytes[4]))
+            }
+            let count = min(length, bytes.count, recordRest)
+            if count > 0 { destination.copyMemory(from: bytes.baseAddress!, byteCount: count) }
             return count
         }
+        recordRest -= count
         bytesTaken += count
         return count
     }

@@ -153,7 +153,7 @@ extension TLSConnection {
             bio.markInbound()
             return .complete
         }
-        if isWaiting(result) { return .needsBytes }
+        if SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ { return .needsBytes }
         return .failed(handshakeError())
     }
 
@@ -232,33 +232,47 @@ extension TLSConnection {
     func open(into plaintext: inout ByteBuffer) -> OnOpened {
         while plaintext.writableBytes > 0 {
             var count = 0
-            ErrorQueue.clear()
             let result = plaintext.withUnsafeMutableWritableBytes { SSL_read_ex(ssl, $0.baseAddress, $0.count, &count) }
-            if result == 1 {
-                plaintext.moveWriterIndex(forwardBy: count)
-                controlEvents = 0
-                if SSL_pending(ssl) > 0 { continue }
-                bio.markInbound()
-                if bio.inboundBytes == 0 { return .needsBytes }
-                continue
-            }
-            if controlEvents > Self.maximumControlEvents { return .failed(floodError()) }
-            if isWaiting(result) { return .needsBytes }
-            if SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return .closed }
-            return .failed(violation())
+            guard result == 1 else { return stopped(result) }
+            plaintext.moveWriterIndex(forwardBy: count)
+            controlEvents = 0
+            // The rest of a record that did not fit; where there is room, there is none.
+            if plaintext.writableBytes == 0, SSL_pending(ssl) > 0 { return .full }
+            bio.markInbound()
+            if bio.inboundBytes == 0 { return .needsBytes }
         }
         return .full
     }
 
+    /// Why nothing more can be opened, or sealed.
+    ///
+    /// The queue of errors is looked at here, where something stopped, rather than cleared before each record: what is in
+    /// it may be another's, and is then no failure of this connection.
+    private func stopped(_ result: Int32) -> OnOpened {
+        if controlEvents > Self.maximumControlEvents { return .failed(floodError()) }
+        let entries = ErrorQueue.drain()
+        // With an empty queue SSL_get_error(3) may take a failure for a wait or for the peer's close_notify.
+        if !entries.isEmpty, hasFailed { return .failed(violation(entries)) }
+        let cause = SSL_get_error(ssl, result)
+        if cause == SSL_ERROR_WANT_READ { return .needsBytes }
+        if cause == SSL_ERROR_ZERO_RETURN { return .closed }
+        return .failed(violation(entries))
+    }
+
+    /// SSL_state_string(3) has six letters for each state; these are the ones for good.
+    private var hasFailed: Bool { String(cString: SSL_state_string(ssl)) == "SSLERR" }
+
     /// Appends `bytes`, in records of up to 16 KiB, to what there is to send. All or nothing.
     func seal(_ bytes: UnsafeRawBufferPointer) -> OnSealed {
         var written = 0
-        ErrorQueue.clear()
         let result = SSL_write_ex(ssl, bytes.baseAddress, bytes.count, &written)
         if result == 1 { return .sealed }
+        switch stopped(result) {
         // A post-handshake message came in half: OpenSSL wants the rest before it writes.
-        if isWaiting(result) { return .needsBytes }
-        return .failed(violation())
+        case .needsBytes: return .needsBytes
+        case .failed(let error): return .failed(error)
+        case .full, .closed: return .failed(violation([]))
+        }
     }
 
     /// Appends a close_notify to what there is to send. False where OpenSSL is in the middle of a handshake.
@@ -269,11 +283,7 @@ extension TLSConnection {
         return result >= 0
     }
 
-    /// Whether OpenSSL stopped for want of bytes, rather than for good.
-    private func isWaiting(_ result: Int32) -> Bool { SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ }
-
-    private func violation() -> TLSError {
-        let entries = ErrorQueue.drain()
+    private func violation(_ entries: [ErrorQueue.Entry]) -> TLSError {
         let reason = entries.isEmpty ? "the connection cannot be used any more" : ErrorQueue.text(of: entries)
         return noteCertificate(
             TLSError(peerAlert == nil ? .protocolViolation : .alertReceived, reason, peerAlert: peerAlert))

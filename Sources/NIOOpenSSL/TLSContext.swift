@@ -84,6 +84,8 @@ extension TLSContext {
         // RELEASE_BUFFERS: an idle connection gives back 34 KiB. MOVING_WRITE_BUFFER: a write that must be tried again
         // may come from another address.
         _ = COpenSSL_SSL_CTX_set_mode(pointer, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+        // One read a record instead of two; never more than that (ByteBufferBIO).
+        COpenSSL_SSL_CTX_set_read_ahead(pointer, 1)
         SSL_CTX_set_options(pointer, COpenSSL_SSL_OP_NO_RENEGOTIATION | COpenSSL_SSL_OP_NO_COMPRESSION)
         // Sessions live in tickets alone: no shared table, no lock.
         _ = COpenSSL_SSL_CTX_set_session_cache_mode(pointer, Int(SSL_SESS_CACHE_OFF))
