@@ -122,6 +122,35 @@ import Testing
         COpenSSL_record_free(nil, nil, 0)
     }
 
+    /// OpenSSL frees them as soon as a record is written.
+    @Test(arguments: [1, 24, 25, 40, 41, 48, 56])
+    func aSmallBlockIsKeptForTheNextOfItsSize(_ count: Int) throws {
+        let first = try #require(COpenSSL_record_malloc(count, nil, 0))
+        // malloc may give more than was asked for.
+        let size = malloc_usable_size(first)
+        #expect(size >= count)
+        memset(first, 0xFF, size)
+        COpenSSL_record_free(first, nil, 0)
+        // It takes what was given back to the system.
+        let other = try #require(malloc(size))
+        defer { free(other) }
+        let second = try #require(COpenSSL_record_malloc(size, nil, 0))
+        #expect(first == second)
+        let third = try #require(COpenSSL_record_malloc(size, nil, 0))
+        #expect(third != second)
+        COpenSSL_record_free(second, nil, 0)
+        COpenSSL_record_free(third, nil, 0)
+    }
+
+    @Test func noMoreSmallBlocksAreKeptThanAFew() throws {
+        let blocks = try (0..<500).map { try #require(COpenSSL_record_malloc($0 % 64 + 1, nil, 0)) }
+        #expect(Set(blocks).count == 500)
+        for (index, block) in blocks.enumerated() { memset(block, Int32(index & 0xFF), index % 64 + 1) }
+        for block in blocks { COpenSSL_record_free(block, nil, 0) }
+        let counts = COpenSSL_records_of_thread().pointee.small_count
+        #expect([counts.0, counts.1, counts.2] == [32, 32, 32])
+    }
+
     @Test func noMoreRecordBuffersAreKeptThanAFew() throws {
         let blocks = try (0..<100).map { _ in try #require(COpenSSL_record_malloc(16_384, nil, 0)) }
         #expect(Set(blocks).count == 100)
