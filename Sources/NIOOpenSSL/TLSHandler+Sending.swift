@@ -7,18 +7,18 @@ extension TLSHandler {
     /// Seals what is flushed, and after it the close_notify that is due, as far as OpenSSL can write now.
     func sealQueued(_ context: ChannelHandlerContext) {
         guard state.isSealing, queue.hasFlushed || state.isCloseNotifyDue, let connection else { return }
-        if let error = sealAll(context, connection) { return fail(context, error) }
+        if let error = sealAll(connection) { return fail(context, error) }
         guard state.isCloseNotifyDue, !queue.hasFlushed, connection.closeNotify() else { return }
         state.closeNotifySent()
         sealedPromise.setOrCascade(to: closeOutputPromise)
         closeOutputPromise = nil
     }
 
-    private func sealAll(_ context: ChannelHandlerContext, _ connection: TLSConnection) -> TLSError? {
+    private func sealAll(_ connection: TLSConnection) -> TLSError? {
         var failure: TLSError?
         while queue.hasFlushed {
             // A full buffer goes to the channel, unflushed, so that no buffer grows with the size of the flush.
-            if connection.outboundRoom == 0 { writeOutbound(context, connection, nil) }
+            if connection.outboundRoom == 0 { writeOutbound(connection, nil) }
             connection.reserveOutbound(plaintext: queue.flushedBytes)
             let outcome = queue.nextPiece(upTo: connection.outboundRoom, written: &sealedPromise) { bytes in
                 switch connection.seal(bytes) {
@@ -40,27 +40,36 @@ extension TLSHandler {
             promise?.fail(TLSError.connectionClosed)
             return
         }
-        guard writeOutbound(context, connection, promise) else { return }
+        guard writeOutbound(connection, promise) else { return }
         if let writer { writer.flush() } else { context.flush() }
     }
 
     /// - Returns: whether there was anything to write.
     @discardableResult
-    private func writeOutbound(
-        _ context: ChannelHandlerContext, _ connection: TLSConnection, _ promise: EventLoopPromise<Void>?
-    ) -> Bool {
+    private func writeOutbound(_ connection: TLSConnection, _ promise: EventLoopPromise<Void>?) -> Bool {
+        if promise == nil, sealedPromise == nil {
+            guard let records = connection.takeOutbound() else { return false }
+            write(records, nil)
+            return true
+        }
         var written = sealedPromise
         sealedPromise = nil
         written.setOrCascade(to: promise)
         let records = connection.takeOutbound()
         if records == nil, written == nil { return false }
         // With nothing to write, the promise still waits for what was written before.
-        if let writer {
-            writer.send(records ?? ByteBuffer(), promise: written)
-        } else {
-            context.write(wrapOutboundOut(records ?? ByteBuffer()), promise: written)
-        }
+        write(records ?? ByteBuffer(), written)
         return true
+    }
+
+    private func write(_ records: ByteBuffer, _ promise: EventLoopPromise<Void>?) {
+        if let writer {
+            writer.send(records, promise: promise)
+        } else if let context {
+            context.write(wrapOutboundOut(records), promise: promise)
+        } else {
+            promise?.fail(TLSError.connectionClosed)
+        }
     }
 }
 
@@ -68,36 +77,39 @@ extension TLSHandler: ByteSink {
     /// A write and a flush in one. To be called at the end of the tick alone, with ``flush()`` behind it: what breaks the
     /// connection brings events about.
     public func send(_ bytes: ByteBuffer) {
-        guard let context, state.isWritable else { return }
-        guard sealNow(context, bytes) else {
+        guard state.isWritable else { return }
+        switch sealNow(bytes) {
+        case .sealed: break
+        case .needsBytes:
+            guard let context else { return }
             queue.append(bytes, nil)
-            return flush(context: context)
+            flush(context: context)
+        case .failed(let error): if let context { fail(context, error) }
         }
-        if let connection { writeOutbound(context, connection, nil) }
     }
 
     public func flush() {
         if let writer { writer.flush() } else { context?.flush() }
     }
 
-    /// - Returns: false if `bytes` have to wait.
-    private func sealNow(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) -> Bool {
+    /// Seals `bytes` and writes their records, where nothing waits before them.
+    private func sealNow(_ bytes: ByteBuffer) -> TLSConnection.OnSealed {
         guard state.isSealing, !queue.hasFlushed, queue.queuedBytes == 0, let connection,
             bytes.readableBytes <= connection.outboundRoom
-        else { return false }
+        else { return .needsBytes }
         connection.reserveOutbound(plaintext: bytes.readableBytes)
-        switch bytes.withUnsafeReadableBytes({ connection.seal($0) }) {
-        case .sealed: break
-        case .needsBytes: return false
-        case .failed(let error): fail(context, error)
-        }
-        return true
+        let outcome = bytes.withUnsafeReadableBytes { connection.seal($0) }
+        if case .sealed = outcome { writeOutbound(connection, nil) }
+        return outcome
     }
 }
 
 extension ChannelHandlerContext {
     /// The TLS handler of the pipeline, for what is written in clear text at the pipeline's end; nil where there is none.
-    public var tlsSink: (any ByteSink)? { try? pipeline.syncOperations.handler(type: TLSHandler.self) }
+    public var tlsSink: (any ByteSink)? { tlsHandler }
+
+    /// The TLS handler of the pipeline, if there is one.
+    public var tlsHandler: TLSHandler? { try? pipeline.syncOperations.handler(type: TLSHandler.self) }
 }
 
 // MARK: - Ends
@@ -123,7 +135,7 @@ extension TLSHandler {
         case .closeTransport: closeTransport(context)
         case .sendCloseNotify:
             queue.flush()
-            if let connection, sealAll(context, connection) == nil { _ = connection.closeNotify() }
+            if let connection, sealAll(connection) == nil { _ = connection.closeNotify() }
             sealedPromise.setOrCascade(to: closeOutputPromise)
             closeOutputPromise = nil
             linger(context)

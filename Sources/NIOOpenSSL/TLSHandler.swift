@@ -17,6 +17,9 @@ import NIOCore
 /// - A handshake that fails, or a peer that breaks the protocol: the alert is sent, a ``TLSError`` is fired by
 ///   `errorCaught`, and the channel is closed (RFC 8446 §6.2). After an error nothing is read.
 ///
+/// A ``BridgeSockets/ByteReceiver`` takes the plaintext in the next handler's place (``deliver(to:)``). All other events
+/// go by the pipeline.
+///
 /// To be added before the channel is active, or to an active channel whose next bytes are the peer's first TLS record.
 public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     public typealias InboundIn = ByteBuffer
@@ -48,6 +51,10 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var lingerTimer: Scheduled<Void>?
     /// Whether the owner asked for data and has got none since.
     private var isReadWanted = false
+    /// Who takes the plaintext; nil: the next handler.
+    private var receiver: (any ByteReceiver)?
+    /// Whether the next handler got plaintext and was not told yet that the read is over.
+    private var isReadCompleteDue = false
 
     /// A server's side.
     /// - Parameter buffers: those of the event loop, where many connections share them.
@@ -73,6 +80,10 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// loop only.
     public var queuedBytes: Int { queue.queuedBytes }
 
+    /// Has `receiver` take the plaintext from now on, and keeps it until this handler leaves the pipeline. On the event
+    /// loop only.
+    public func deliver(to receiver: any ByteReceiver) { self.receiver = receiver }
+
     // MARK: Lifecycle
 
     public func handlerAdded(context: ChannelHandlerContext) {
@@ -84,6 +95,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         state.end()
         release(.connectionClosed)
         writer = nil
+        receiver = nil
         self.context = nil
     }
 
@@ -123,9 +135,12 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     public func channelReadComplete(context: ChannelHandlerContext) {
-        context.fireChannelReadComplete()
-        // What was read made no plaintext yet: whoever asked for some is still waiting.
-        if state.phase == .handshaking || isReadWanted && state.isReceiving { context.read() }
+        if receiver == nil || isReadCompleteDue {
+            isReadCompleteDue = false
+            context.fireChannelReadComplete()
+        }
+        // What was read made no plaintext yet: whoever asked for some is still waiting. A receiver always is.
+        if state.phase == .handshaking || (isReadWanted || receiver != nil) && state.isReceiving { context.read() }
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -155,8 +170,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 ?? context.channel.allocator.buffer(capacity: min(bound, Self.maximumDelivery))
             outcome = connection.open(into: &plaintext)
             if plaintext.readableBytes > 0 {
-                isReadWanted = false
-                context.fireChannelRead(wrapInboundOut(plaintext))
+                hand(context, plaintext)
             }
             if isShort { buffers?.giveBack(plaintext) }
         }
@@ -167,6 +181,13 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .closed: inputClosed(context)
         case .failed(let error): fail(context, error)
         }
+    }
+
+    private func hand(_ context: ChannelHandlerContext, _ plaintext: ByteBuffer) {
+        isReadWanted = false
+        if let receiver { return receiver.receive(plaintext) }
+        isReadCompleteDue = true
+        context.fireChannelRead(wrapInboundOut(plaintext))
     }
 
     /// - Returns: whether the connection is open.

@@ -156,7 +156,8 @@ final class GRPCBackConnection: ChannelInboundHandler {
             self.error = error
             isClosing = true
         }
-        http2HasOutput()
+        // What the session answers by itself; whoever has it send something says so.
+        if !isDirty, isClosing || session.wantsWrite || session.isOver { http2HasOutput() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { context.read() }

@@ -3,13 +3,14 @@
 
 import BridgeConfig
 import BridgeCore
+import BridgeSockets
 import BridgeWire
 import HTTP2Session
 import NIOCore
 import NIOOpenSSL
 
 /// Drives one session in the front role; its streams are plain objects.
-final class HTTP2Connection: ChannelInboundHandler {
+final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -52,6 +53,7 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if info.isTLS { context.tlsHandler?.deliver(to: self) }
         ingress.opened(self)
         http2HasOutput()
         armIdleTimer()
@@ -72,19 +74,22 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     // MARK: Inbound
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { receive(unwrapInboundIn(data)) }
+
+    func receive(_ bytes: ByteBuffer) {
         guard !isLingering else { return }
         worker.refreshClock()
         lastActivity = worker.now
         do throws(HTTP2SessionError) {
-            try session.receive(unwrapInboundIn(data))
+            try session.receive(bytes)
         } catch {
             worker.logger.debug(
                 "HTTP/2 connection broken by its client",
                 metadata: ["client.address": "\(info.client)", "reason": "\(error)"])
             isClosing = true
         }
-        http2HasOutput()
+        // What the session answers by itself; whoever has it send something says so.
+        if !isDirty, isClosing || session.wantsWrite || session.isOver { http2HasOutput() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
