@@ -104,7 +104,7 @@ public final class Exchange {
                 idleTimer = worker.timers.schedule(at: worker.now + idle, self)
             }
         }
-        if let options = route.config.reconnect { reconnection = Reconnection(options, self) }
+        if route.reconnects, let options = route.config.reconnect { reconnection = Reconnection(options, self) }
         dial()
     }
 

@@ -30,6 +30,8 @@ public final class WorkerRoute {
     /// Pre-computed: see ``CORSPolicy``.
     public let cors: CORSPolicy?
     public let isBrief: Bool
+    /// Whether sessions outlive their back-end: asked for each call, and cheaper than a look at the options.
+    let reconnects: Bool
     /// How long a call or session may be silent, and a session of datagrams: converted once, not for each.
     public let idle: TimeAmount?
     public let datagramIdle: TimeAmount?
@@ -45,6 +47,7 @@ public final class WorkerRoute {
         self.connector = connector
         cors = config.cors.map(CORSPolicy.init)
         isBrief = config.errorDetail == .brief
+        reconnects = config.reconnect != nil
         idle = config.timeouts.idle.map { TimeAmount($0) }
         datagramIdle = config.udp.idle.map { TimeAmount($0) }
         idleWatch = (config.backend.protocol == .udp ? datagramIdle : idle).map { IdleWatch(after: $0) }

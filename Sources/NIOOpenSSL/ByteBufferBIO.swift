@@ -27,7 +27,7 @@ final class ByteBufferBIO {
     // MARK: The handler's end
 
     /// Adds ciphertext from the network, without a copy in the usual case that the earlier is used up.
-    func receive(_ bytes: ByteBuffer) {
+    func receive(_ bytes: consuming ByteBuffer) {
         if inboundBytes == 0 {
             inbound = bytes
         } else {

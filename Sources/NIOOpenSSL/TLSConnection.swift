@@ -120,10 +120,13 @@ final class TLSConnection {
 // MARK: - Ciphertext
 
 extension TLSConnection {
-    func receive(_ ciphertext: ByteBuffer) { bio.receive(ciphertext) }
+    func receive(_ ciphertext: consuming ByteBuffer) { bio.receive(ciphertext) }
 
     /// Lets go of the network's buffer if it is used up.
     func releaseInbound() { bio.releaseInbound() }
+
+    /// Whether there is something to send.
+    var hasOutbound: Bool { bio.outbound.readableBytes > 0 }
 
     /// What there is to send.
     func takeOutbound() -> ByteBuffer? { bio.takeOutbound() }
@@ -244,10 +247,8 @@ extension TLSConnection {
         return .full
     }
 
-    /// Why nothing more can be opened, or sealed.
-    ///
-    /// The queue of errors is looked at here, where something stopped, rather than cleared before each record: what is in
-    /// it may be another's, and is then no failure of this connection.
+    /// Why nothing more can be opened, or sealed. The queue of errors is looked at here rather than cleared before each
+    /// record: what is in it may be another's, and is then no failure of this connection.
     private func stopped(_ result: Int32) -> OnOpened {
         if controlEvents > Self.maximumControlEvents { return .failed(floodError()) }
         let entries = ErrorQueue.drain()

@@ -156,8 +156,11 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if state.phase == .handshaking, !shakeHands(context, connection) { return }
         deliver(context, connection)
         guard state.phase == .open else { return }
-        sealQueued(context)
-        send(context)
+        // OpenSSL seldom answers what it reads.
+        if connection.hasOutbound || queue.hasFlushed || state.isCloseNotifyDue || sealedPromise != nil {
+            sealQueued(context)
+            send(context)
+        }
     }
 
     /// Opens what came and hands it to the owner.

@@ -3,6 +3,7 @@
 
 import BridgeCore
 import BridgePolicy
+import BridgeSockets
 import BridgeWire
 import HTTP2Session
 import NIOCore
@@ -13,7 +14,7 @@ import NIOOpenSSL
 /// ```
 /// connecting ──channelActive──▶ greeting ──SETTINGS──▶ ready ──GOAWAY──▶ leaving ──last stream──▶ closed
 /// ```
-final class GRPCBackConnection: ChannelInboundHandler {
+final class GRPCBackConnection: ChannelInboundHandler, ByteReceiver {
     typealias InboundIn = ByteBuffer
 
     private enum Phase { case connecting, greeting, ready, leaving, closed }
@@ -139,6 +140,7 @@ final class GRPCBackConnection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        if !connector.dialer.isClear { context.tlsHandler?.deliver(to: self) }
         worker.refreshClock()
         connectedAt = worker.now
         phase = .greeting
@@ -147,11 +149,13 @@ final class GRPCBackConnection: ChannelInboundHandler {
         context.read()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { receive(unwrapInboundIn(data)) }
+
+    func receive(_ bytes: ByteBuffer) {
         worker.refreshClock()
         lastRead = worker.now
         do throws(HTTP2SessionError) {
-            try session.receive(unwrapInboundIn(data))
+            try session.receive(bytes)
         } catch {
             self.error = error
             isClosing = true

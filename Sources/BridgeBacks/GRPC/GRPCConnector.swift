@@ -97,6 +97,8 @@ public final class GRPCConnector: GRPCBackEnd {
 
     /// Finds a connection for the call, or has it wait for one.
     func acquire(_ leg: GRPCBackLeg) {
+        // The first has room nearly always.
+        if let first = connections.first, first.hasRoom { return leg.start(on: first) }
         if let index = connections.firstIndex(where: { $0.hasRoom }) { return leg.start(on: connections[index]) }
         if isShutDown, let lastFailure { return leg.failedToConnect(lastFailure) }
         if let balancer, let full = balancer.willWait(leg) {

@@ -18,6 +18,7 @@ final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
     private static let lingerTime = TimeAmount.seconds(2)
 
     private let ingress: Ingress
+    let worker: Worker
     private let info: ConnectionInfo
     private let session: HTTP2Session
     private var output: HTTP2Output
@@ -36,6 +37,7 @@ final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
 
     init(ingress: Ingress, info: ConnectionInfo) {
         self.ingress = ingress
+        worker = ingress.worker
         self.info = info
         output = info.isTLS ? HTTP2Output { $0.tlsSink } : HTTP2Output()
         lastActivity = ingress.worker.eventLoop.now
@@ -46,8 +48,6 @@ final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
         session = HTTP2Session(role: .front, options: options, buffers: ingress.buffers)
         session.delegate = self
     }
-
-    var worker: Worker { ingress.worker }
 
     // MARK: Lifecycle
 
