@@ -59,6 +59,16 @@ static const uint64_t COpenSSL_SSL_OP_PRIORITIZE_CHACHA = SSL_OP_PRIORITIZE_CHAC
 
 // MARK: SSL
 
+/// Turns SSL_MODE_RELEASE_BUFFERS off, or on again and gives back what is free.
+static inline void COpenSSL_SSL_keep_buffers(SSL *ssl, int keeps) {
+    if (keeps) {
+        SSL_clear_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    } else {
+        SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+        SSL_free_buffers(ssl);
+    }
+}
+
 static inline int COpenSSL_SSL_set_tlsext_host_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);
 }

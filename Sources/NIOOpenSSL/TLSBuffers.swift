@@ -14,7 +14,41 @@ public final class TLSBuffers {
     private var spare: [ByteBuffer?] = Array(repeating: nil, count: maximumCount)
     private var next = 0
 
+    /// So many connections keep OpenSSL's record buffers, some 34 KiB each, from one record to the next. All others give
+    /// them back after each record, which costs as much as opening a short one.
+    static let maximumBusy = 16
+    /// Those connections. Who has read nothing while the others went round once makes room.
+    private var busy: [TLSConnection?] = Array(repeating: nil, count: maximumBusy)
+    private var hand = 0
+
     public init() {}
+
+    /// Notes that `connection` has read.
+    @inline(__always)
+    func noteRead(of connection: TLSConnection) {
+        connection.hasReadOfLate = true
+        if !connection.keepsBuffers { offerPlace(to: connection) }
+    }
+
+    /// One look a read: with more connections than places those that have one keep it while they read.
+    private func offerPlace(to connection: TLSConnection) {
+        defer { hand = (hand + 1) % Self.maximumBusy }
+        if let other = busy[hand] {
+            if other.hasReadOfLate {
+                other.hasReadOfLate = false
+                return
+            }
+            other.keepsBuffers = false
+        }
+        busy[hand] = connection
+        connection.keepsBuffers = true
+    }
+
+    /// Lets go of a connection that has ended.
+    func forget(_ connection: TLSConnection) {
+        guard connection.keepsBuffers, let place = busy.firstIndex(where: { $0 === connection }) else { return }
+        busy[place] = nil
+    }
 
     /// An empty buffer with room for ``maximumPlaintext`` bytes.
     func take() -> ByteBuffer {

@@ -31,11 +31,17 @@ final class TLSConnection {
 
     /// `SSL *`.
     let ssl: OpaquePointer
-    private let bio = ByteBufferBIO()
+    let bio = ByteBufferBIO()
     /// Keeps what OpenSSL's callbacks point to.
     private let context: TLSContext
     private let serverName: String?
 
+    /// Of ``TLSBuffers``: whether its owner's place is worth keeping.
+    var hasReadOfLate = false
+    /// Whether OpenSSL keeps the record buffers from one record to the next.
+    var keepsBuffers = false {
+        didSet { COpenSSL_SSL_keep_buffers(ssl, keepsBuffers ? 1 : 0) }
+    }
     private var isEstablished = false
     private var controlEvents = 0
     private var peerAlert: String?
@@ -114,34 +120,6 @@ final class TLSConnection {
         guard isEstablished, event & (SSL_CB_LOOP | SSL_CB_ALERT) != 0 else { return }
         controlEvents += 1
         if controlEvents > Self.maximumControlEvents { bio.isInboundHeld = true }
-    }
-}
-
-// MARK: - Ciphertext
-
-extension TLSConnection {
-    func receive(_ ciphertext: consuming ByteBuffer) { bio.receive(ciphertext) }
-
-    /// Lets go of the network's buffer if it is used up.
-    func releaseInbound() { bio.releaseInbound() }
-
-    /// Whether there is something to send.
-    var hasOutbound: Bool { bio.outbound.readableBytes > 0 }
-
-    /// What there is to send.
-    func takeOutbound() -> ByteBuffer? { bio.takeOutbound() }
-
-    /// How much plaintext, in full records, may be sealed before ``takeOutbound()`` is due.
-    var outboundRoom: Int {
-        let room = max(0, Self.maximumOutbound - bio.outbound.readableBytes)
-        return room / (Self.maximumRecordPlaintext + Self.recordOverhead) * Self.maximumRecordPlaintext
-    }
-
-    /// Makes room for the records of `plaintext` bytes, as far as ``outboundRoom`` goes.
-    func reserveOutbound(plaintext: Int) {
-        guard bio.outbound.readableBytes == 0 else { return }
-        let bytes = min(plaintext, outboundRoom)
-        bio.reserveOutbound(bytes + (bytes / Self.maximumRecordPlaintext + 1) * Self.recordOverhead)
     }
 }
 

@@ -178,6 +178,7 @@ extension TLSHandler {
     func release(_ error: TLSError) {
         lingerTimer?.cancel()
         lingerTimer = nil
+        if let connection { buffers?.forget(connection) }
         connection = nil
         let waiting = [sealedPromise, closeOutputPromise].compactMap { $0 } + queue.removeAll()
         let closed = closePromise

@@ -34,7 +34,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let tls: TLSContext
     private let serverName: String?
-    private let buffers: TLSBuffers?
+    let buffers: TLSBuffers?
     private(set) var context: ChannelHandlerContext?
 
     var state = TLSState()
@@ -172,6 +172,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 (isShort ? buffers?.take() : nil)
                 ?? context.channel.allocator.buffer(capacity: min(bound, Self.maximumDelivery))
             outcome = connection.open(into: &plaintext)
+            buffers?.noteRead(of: connection)
             if plaintext.readableBytes > 0 {
                 hand(context, plaintext)
             }

@@ -52,6 +52,11 @@ final class Pair {
     let client: End
     let server: End
 
+    init(client: End, server: End) {
+        self.client = client
+        self.server = server
+    }
+
     init(client: TLSContext, server: TLSContext, name: String? = "localhost", buffers: TLSBuffers? = nil) throws {
         self.client = try End(TLSHandler(client: client, serverName: name, buffers: buffers))
         self.server = try End(TLSHandler(server: server, buffers: buffers))
