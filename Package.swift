@@ -85,7 +85,7 @@ let package = Package(
         // Tests: a target for each that has logic of its own.
         .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", "BridgeSockets", nio, posix, embedded]),
         .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
-        .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "BridgeWire", nio]),
+        .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "CNghttp2", "BridgeWire", nio]),
         .testTarget(name: "BridgePolicyTests", dependencies: ["BridgePolicy"]),
         .testTarget(name: "BridgeConfigTests", dependencies: ["BridgeConfig", "BridgePolicy"]),
         .testTarget(
