@@ -31,7 +31,8 @@ extension FieldBlock {
         return try body(UnsafeRawBufferPointer(start: storage?.bytes, count: used))
     }
 
-    /// Calls `body` with each field's name and value. The pointers are valid during the call alone.
+    /// Calls `body` with each field's name and value, which follows the name in memory. The pointers are valid during the call
+    /// alone.
     @inlinable
     public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void)
         rethrows

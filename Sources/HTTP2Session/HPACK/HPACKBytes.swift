@@ -78,30 +78,24 @@ enum HPACKBytes {
         }
     }
 
-    /// A hash of `bytes` that goes on from `seed`. Whoever finds bytes of equal hashes makes fields be sent in full.
+    /// A hash of three words at most: the first, the last and the middle one. Fields that differ elsewhere alone are told
+    /// apart by comparing them; a table has some hundred.
+    ///
+    /// - Parameter seed: what tells apart fields whose bytes are the same: where their name ends.
     @inline(__always)
-    static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
-        guard let base = bytes.baseAddress else { return mixed(seed, 0) }
-        let count = bytes.count
+    static func hash(_ bytes: UnsafeRawPointer, _ count: Int, seed: Int) -> UInt64 {
+        let seed = UInt64(truncatingIfNeeded: seed &<< 32 | count)
         if count >= 8 {
-            var hash = seed ^ UInt64(truncatingIfNeeded: count)
-            var index = 0
-            while index < count &- 8 {
-                hash = mixed(hash, word(base, index))
-                index &+= 8
-            }
-            return mixed(hash, word(base, count &- 8))
+            let ends = mixed(mixed(seed, word(bytes, 0)), word(bytes, count &- 8))
+            return mixed(ends, word(bytes, (count &- 8) &>> 1))
         }
-        let seed = seed ^ UInt64(truncatingIfNeeded: count)
-        if count >= 4 {
-            return mixed(seed, UInt64(half(base, 0)) &<< 32 | UInt64(half(base, count &- 4)))
+        var hash = seed
+        var index = 0
+        while index < count {
+            hash = mixed(hash, UInt64(bytes.load(fromByteOffset: index, as: UInt8.self)))
+            index &+= 1
         }
-        guard count > 0 else { return mixed(seed, 0) }
-        // The first, the middle and the last of one, two or three bytes.
-        let first = UInt64(base.load(as: UInt8.self))
-        let middle = UInt64(base.load(fromByteOffset: count &>> 1, as: UInt8.self))
-        let last = UInt64(base.load(fromByteOffset: count &- 1, as: UInt8.self))
-        return mixed(seed, first | middle &<< 8 | last &<< 16)
+        return hash
     }
 
     /// Fibonacci hashing (Knuth, TAOCP 6.4); the shift has the low bits depend on all.

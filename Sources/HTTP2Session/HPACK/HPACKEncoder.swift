@@ -51,7 +51,11 @@ struct HPACKEncoder: ~Copyable {
             let start = room.baseAddress.unsafelyUnwrapped
             var writer = HPACKWriter(position: start)
             if table.maximum != signalled || smallest < signalled { writeSizeUpdates(&writer) }
-            fields.forEach { name, value in encode(name, value, scheme, &writer) }
+            fields.forEach { name, value in
+                guard let base = name.baseAddress else { return }
+                assert(base + name.count == value.baseAddress, "HPACKEncoder: a value that does not follow its name")
+                encode(base, name.count, name.count &+ value.count, scheme, &writer)
+            }
             return writer.position - start
         }
     }
@@ -70,59 +74,69 @@ struct HPACKEncoder: ~Copyable {
 // MARK: - Fields
 
 extension HPACKEncoder {
+    /// - Parameters:
+    ///   - field: the name, and behind it the value.
+    ///   - nameLength: the length of the name, in bytes.
+    ///   - count: that of both.
     @inline(__always)
     private mutating func encode(
-        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ scheme: StaticString?,
+        _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ scheme: StaticString?,
         _ writer: inout HPACKWriter
     ) {
-        var value = value
-        if let first = name.first, first == UInt8(ascii: ":") {
-            if let scheme, HPACKBytes.areEqual(name, ":scheme") {
-                value = UnsafeRawBufferPointer(start: scheme.utf8Start, count: scheme.utf8CodeUnitCount)
+        if count > 0, field.load(as: UInt8.self) == UInt8(ascii: ":") {
+            let value = UnsafeRawBufferPointer(start: field + nameLength, count: count &- nameLength)
+            let name = UnsafeRawBufferPointer(start: field, count: nameLength)
+            if nameLength == HPACKPseudoField.nameLength {
+                if let scheme, HPACKBytes.areEqual(name, ":scheme") { return encodeScheme(scheme, &writer) }
+                let known = HPACKPseudoField.index(UnsafeRawBufferPointer(start: field, count: count))
+                if known != 0 { return writer.byte(0x80 | known) }
+            } else if HPACKBytes.areEqual(name, ":path") {
+                return encodePath(value, &writer)
             }
-            let known = HPACKPseudoField.index(name, value)
-            if known != 0 { return writer.byte(0x80 | UInt8(truncatingIfNeeded: known)) }
-            if HPACKBytes.areEqual(name, ":path") { return encodePath(value, &writer) }
         }
-        let nameHash = HPACKBytes.hash(name, seed: 0)
-        let hash = HPACKBytes.hash(value, seed: nameHash)
-        let age = age(name, value, hash)
+        let hash = HPACKBytes.hash(field, count, seed: nameLength)
+        let age = age(field, nameLength, count, hash)
         if age >= 0 {
             // RFC 7541 §6.1: Indexed Header Field Representation.
             writer.integer(age &+ (HPACKStaticTable.count + 1), 0x7F, 0x80)
         } else {
-            encodeLiteral(name, value, nameHash, hash, &writer)
+            encodeLiteral(
+                UnsafeRawBufferPointer(start: field, count: nameLength),
+                UnsafeRawBufferPointer(start: field + nameLength, count: count &- nameLength), hash, &writer)
         }
     }
 
     /// How many fields were inserted after this one, or -1.
     @inline(__always)
-    private func age(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ hash: UInt64) -> Int {
+    private func age(_ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64) -> Int {
         guard table.count > 0 else { return -1 }
         var number = index.first(hash)
         while true {
             let age = table.age(number)
             guard age < table.count else { return -1 }
-            if isField(number, name, value, hash) { return age }
+            let record = table.record(number)
+            if record.tag == Self.tag(hash), Int(record.nameLength) == nameLength,
+                Int(record.nameLength &+ record.valueLength) == count,
+                HPACKBytes.areEqual(table.address(record), field, count)
+            {
+                return age
+            }
             number = index.next(number)
         }
     }
 
     @inline(__always)
-    private func isField(
-        _ number: UInt32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ hash: UInt64
-    ) -> Bool {
-        let record = table.record(number)
-        guard record.tag == Self.tag(hash), Int(record.nameLength) == name.count,
-            Int(record.valueLength) == value.count
-        else { return false }
-        let address = table.address(record)
-        return HPACKBytes.areEqual(UnsafeRawBufferPointer(start: address, count: name.count), name)
-            && HPACKBytes.areEqual(UnsafeRawBufferPointer(start: address + name.count, count: value.count), value)
-    }
-
-    @inline(__always)
     private static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 16) }
+
+    /// The field ":scheme" with another value.
+    @inline(__always)
+    private func encodeScheme(_ scheme: StaticString, _ writer: inout HPACKWriter) {
+        let value = UnsafeRawBufferPointer(start: scheme.utf8Start, count: scheme.utf8CodeUnitCount)
+        if HPACKBytes.areEqual(value, "http") { return writer.byte(0x86) }
+        if HPACKBytes.areEqual(value, "https") { return writer.byte(0x87) }
+        writer.byte(0x06)
+        writer.raw(value)
+    }
 
     /// The field ":path", which is never in the dynamic table.
     @inline(__always)
@@ -136,8 +150,7 @@ extension HPACKEncoder {
     /// RFC 7541 §6.2, and what the static table has as a whole.
     @inline(never)
     private mutating func encodeLiteral(
-        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ nameHash: UInt64, _ hash: UInt64,
-        _ writer: inout HPACKWriter
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ hash: UInt64, _ writer: inout HPACKWriter
     ) {
         let known = statics.index(ofName: name)
         let indexing = HPACKIndexing(name, value, known: known, table: table.maximum)
@@ -145,12 +158,12 @@ extension HPACKEncoder {
             let whole = statics.index(ofValue: value, from: known)
             if whole != 0 { return writer.byte(0x80 | UInt8(truncatingIfNeeded: whole)) }
         }
-        let nameIndex = known != 0 ? known : dynamicIndex(ofName: name, nameHash)
+        let nameIndex = known != 0 ? known : dynamicIndex(ofName: name)
         writer.integer(nameIndex, indexing.mask, indexing.pattern)
         if indexing == .incremental {
             if nameIndex == 0 { writer.shortest(name, huffman) }
             writer.shortest(value, huffman)
-            insert(name, value, nameHash, hash)
+            insert(name, value, hash)
         } else {
             if nameIndex == 0 { encodeUnindexed(name, &writer) }
             encodeUnindexed(value, &writer)
@@ -166,9 +179,9 @@ extension HPACKEncoder {
 
 extension HPACKEncoder {
     /// - Returns: the index of a field with this name, or 0.
-    private func dynamicIndex(ofName name: UnsafeRawBufferPointer, _ nameHash: UInt64) -> Int {
+    private func dynamicIndex(ofName name: UnsafeRawBufferPointer) -> Int {
         guard table.count > 0 else { return 0 }
-        var number = index.firstOfName(nameHash)
+        var number = index.firstOfName(Self.nameHash(name))
         while true {
             let age = table.age(number)
             guard age < table.count else { return 0 }
@@ -179,14 +192,16 @@ extension HPACKEncoder {
         }
     }
 
-    private mutating func insert(
-        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ nameHash: UInt64, _ hash: UInt64
-    ) {
+    private static func nameHash(_ name: UnsafeRawBufferPointer) -> UInt64 {
+        name.baseAddress.map { HPACKBytes.hash($0, name.count, seed: 0) } ?? 0
+    }
+
+    private mutating func insert(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ hash: UInt64) {
         guard table.insert(name: name, value: value, tag: Self.tag(hash)) else { return }
         if index.capacity != table.recordCapacity {
             rebuildIndex()
         } else {
-            index.insert(table.inserted &- 1, hash: hash, nameHash: nameHash)
+            index.insert(table.inserted &- 1, hash: hash, nameHash: Self.nameHash(name))
         }
     }
 
@@ -199,9 +214,9 @@ extension HPACKEncoder {
             let record = table.record(number)
             let address = table.address(record)
             let length = Int(record.nameLength)
-            let nameHash = HPACKBytes.hash(UnsafeRawBufferPointer(start: address, count: length), seed: 0)
-            let value = UnsafeRawBufferPointer(start: address + length, count: Int(record.valueLength))
-            index.insert(number, hash: HPACKBytes.hash(value, seed: nameHash), nameHash: nameHash)
+            let hash = HPACKBytes.hash(address, length + Int(record.valueLength), seed: length)
+            let name = UnsafeRawBufferPointer(start: address, count: length)
+            index.insert(number, hash: hash, nameHash: Self.nameHash(name))
         }
     }
 }

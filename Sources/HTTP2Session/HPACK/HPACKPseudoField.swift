@@ -3,18 +3,21 @@
 
 /// The fields that begin every block.
 enum HPACKPseudoField {
-    /// - Parameter name: begins with a colon.
+    /// The length of ":method", ":scheme" and ":status".
+    static let nameLength = 7
+
+    /// - Parameter field: a name of ``nameLength`` bytes, and its value behind that.
     /// - Returns: the index in the static table (RFC 7541 Appendix A), or 0.
     @inline(__always)
-    static func index(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int {
-        guard name.count == 7 else { return 0 }
-        if HPACKBytes.areEqual(name, ":method") {
-            if HPACKBytes.areEqual(value, "POST") { return 3 }
-            return HPACKBytes.areEqual(value, "GET") ? 2 : 0
+    static func index(_ field: UnsafeRawBufferPointer) -> UInt8 {
+        if field.count == 11 {
+            if HPACKBytes.areEqual(field, ":methodPOST") { return 3 }
+            return HPACKBytes.areEqual(field, ":schemehttp") ? 6 : 0
         }
-        if HPACKBytes.areEqual(name, ":status") { return HPACKBytes.areEqual(value, "200") ? 8 : 0 }
-        guard HPACKBytes.areEqual(name, ":scheme") else { return 0 }
-        if HPACKBytes.areEqual(value, "http") { return 6 }
-        return HPACKBytes.areEqual(value, "https") ? 7 : 0
+        if field.count == 10 {
+            if HPACKBytes.areEqual(field, ":status200") { return 8 }
+            return HPACKBytes.areEqual(field, ":methodGET") ? 2 : 0
+        }
+        return HPACKBytes.areEqual(field, ":schemehttps") ? 7 : 0
     }
 }
