@@ -83,16 +83,10 @@ extension HPACKEncoder {
         _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ scheme: StaticString?,
         _ writer: inout HPACKWriter
     ) {
-        if count > 0, field.load(as: UInt8.self) == UInt8(ascii: ":") {
-            let value = UnsafeRawBufferPointer(start: field + nameLength, count: count &- nameLength)
-            let name = UnsafeRawBufferPointer(start: field, count: nameLength)
-            if nameLength == HPACKPseudoField.nameLength {
-                if let scheme, HPACKBytes.areEqual(name, ":scheme") { return encodeScheme(scheme, &writer) }
-                let known = HPACKPseudoField.index(UnsafeRawBufferPointer(start: field, count: count))
-                if known != 0 { return writer.byte(0x80 | known) }
-            } else if HPACKBytes.areEqual(name, ":path") {
-                return encodePath(value, &writer)
-            }
+        if count > 0, field.load(as: UInt8.self) == UInt8(ascii: ":"),
+            encodePseudoField(field, nameLength, count, scheme, &writer)
+        {
+            return
         }
         let hash = HPACKBytes.hash(field, count, seed: nameLength)
         let age = age(field, nameLength, count, hash)
@@ -106,30 +100,67 @@ extension HPACKEncoder {
         }
     }
 
+    /// - Returns: whether the field is one of those that are never in the dynamic table.
+    @inline(__always)
+    private func encodePseudoField(
+        _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ scheme: StaticString?,
+        _ writer: inout HPACKWriter
+    ) -> Bool {
+        let name = UnsafeRawBufferPointer(start: field, count: nameLength)
+        if nameLength == HPACKPseudoField.nameLength {
+            if let scheme, HPACKBytes.areEqual(name, ":scheme") {
+                encodeScheme(scheme, &writer)
+                return true
+            }
+            let known = HPACKPseudoField.index(UnsafeRawBufferPointer(start: field, count: count))
+            guard known != 0 else { return false }
+            writer.byte(0x80 | known)
+            return true
+        }
+        guard HPACKBytes.areEqual(name, ":path") else { return false }
+        encodePath(UnsafeRawBufferPointer(start: field + nameLength, count: count &- nameLength), &writer)
+        return true
+    }
+
     /// How many fields were inserted after this one, or -1.
     @inline(__always)
     private func age(_ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64) -> Int {
         guard table.count > 0 else { return -1 }
-        var number = index.first(hash)
+        let number = index.first(hash)
+        let age = table.age(number)
+        guard age < table.count else { return -1 }
+        if isField(number, field, nameLength, count, hash) { return age }
+        return ageBehind(number, field, nameLength, count, hash)
+    }
+
+    @inline(never)
+    private func ageBehind(
+        _ first: UInt32, _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64
+    ) -> Int {
+        var number = index.next(first)
         while true {
             let age = table.age(number)
             guard age < table.count else { return -1 }
-            let record = table.record(number)
-            if record.tag == Self.tag(hash), Int(record.nameLength) == nameLength,
-                Int(record.nameLength &+ record.valueLength) == count,
-                HPACKBytes.areEqual(table.address(record), field, count)
-            {
-                return age
-            }
+            if isField(number, field, nameLength, count, hash) { return age }
             number = index.next(number)
         }
+    }
+
+    @inline(__always)
+    private func isField(
+        _ number: UInt32, _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64
+    ) -> Bool {
+        let record = table.record(number)
+        return record.tag == Self.tag(hash) && Int(record.nameLength) == nameLength
+            && Int(record.nameLength &+ record.valueLength) == count
+            && HPACKBytes.areEqual(table.address(record), field, count)
     }
 
     @inline(__always)
     private static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 16) }
 
     /// The field ":scheme" with another value.
-    @inline(__always)
+    @inline(never)
     private func encodeScheme(_ scheme: StaticString, _ writer: inout HPACKWriter) {
         let value = UnsafeRawBufferPointer(start: scheme.utf8Start, count: scheme.utf8CodeUnitCount)
         if HPACKBytes.areEqual(value, "http") { return writer.byte(0x86) }
@@ -139,7 +170,7 @@ extension HPACKEncoder {
     }
 
     /// The field ":path", which is never in the dynamic table.
-    @inline(__always)
+    @inline(never)
     private func encodePath(_ value: UnsafeRawBufferPointer, _ writer: inout HPACKWriter) {
         if HPACKBytes.areEqual(value, "/") { return writer.byte(0x84) }
         if HPACKBytes.areEqual(value, "/index.html") { return writer.byte(0x85) }

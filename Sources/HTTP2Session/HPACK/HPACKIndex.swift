@@ -6,10 +6,14 @@
 /// Fields of one slot are a chain, from the newest to the oldest. As the oldest field of the table is always the first to go,
 /// a chain ends where a number is no longer in the table, and nothing need be taken out.
 struct HPACKIndex: ~Copyable {
-    /// First numbers of the chains of whole fields, those of names, and then what follows each number in them.
+    /// The first numbers of the chains of whole fields, what follows each number in them, and the same of names.
     private var slots: UnsafeMutablePointer<UInt32>?
     /// A power of two, or 0.
     private(set) var capacity = 0
+
+    /// Slots a field for the first numbers: so that most chains are of one field.
+    private static let spread = 4
+    private static let slotsPerField = spread + 3
 
     deinit { slots?.deallocate() }
 
@@ -18,24 +22,30 @@ struct HPACKIndex: ~Copyable {
     func first(_ hash: UInt64) -> UInt32 { slots.unsafelyUnwrapped[place(hash)] }
 
     @inline(__always)
-    func next(_ number: UInt32) -> UInt32 { slots.unsafelyUnwrapped[2 &* capacity &+ place(UInt64(number))] }
+    func next(_ number: UInt32) -> UInt32 { slots.unsafelyUnwrapped[own(number)] }
 
-    @inline(__always)
-    func firstOfName(_ hash: UInt64) -> UInt32 { slots.unsafelyUnwrapped[capacity &+ place(hash)] }
+    func firstOfName(_ hash: UInt64) -> UInt32 { slots.unsafelyUnwrapped[namePlace(hash)] }
 
-    @inline(__always)
-    func nextOfName(_ number: UInt32) -> UInt32 { slots.unsafelyUnwrapped[3 &* capacity &+ place(UInt64(number))] }
-
-    @inline(__always)
-    private func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (capacity &- 1) }
+    func nextOfName(_ number: UInt32) -> UInt32 { slots.unsafelyUnwrapped[own(number) + capacity] }
 
     mutating func insert(_ number: UInt32, hash: UInt64, nameHash: UInt64) {
         let slots = slots.unsafelyUnwrapped
-        let own = place(UInt64(number))
-        slots[2 * capacity + own] = slots[place(hash)]
+        slots[own(number)] = slots[place(hash)]
         slots[place(hash)] = number
-        slots[3 * capacity + own] = slots[capacity + place(nameHash)]
-        slots[capacity + place(nameHash)] = number
+        slots[own(number) + capacity] = slots[namePlace(nameHash)]
+        slots[namePlace(nameHash)] = number
+    }
+
+    @inline(__always)
+    private func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (Self.spread &* capacity &- 1) }
+
+    @inline(__always)
+    private func own(_ number: UInt32) -> Int {
+        Self.spread &* capacity &+ (Int(truncatingIfNeeded: number) & (capacity &- 1))
+    }
+
+    private func namePlace(_ hash: UInt64) -> Int {
+        (Self.spread + 2) * capacity + (Int(truncatingIfNeeded: hash) & (capacity - 1))
     }
 
     /// Makes room for so many fields, a power of two or 0, and forgets all.
@@ -44,7 +54,7 @@ struct HPACKIndex: ~Copyable {
     mutating func reset(fields: Int, to number: UInt32) {
         slots?.deallocate()
         capacity = fields
-        slots = capacity == 0 ? nil : .allocate(capacity: 4 * capacity)
-        slots?.initialize(repeating: number, count: 4 * capacity)
+        slots = capacity == 0 ? nil : .allocate(capacity: Self.slotsPerField * capacity)
+        slots?.initialize(repeating: number, count: Self.slotsPerField * capacity)
     }
 }

@@ -106,8 +106,10 @@ struct HPACKDecoderTests {
             let name = (0..<length).map { UInt8(0x61 + $0 % 26) }
             var decoder = HPACKDecoder(tableLimit: 100)
             var blocks = bytes("3f45") + [0x40, UInt8(length)] + name + [0]
-            for value in 0..<50 as Range<UInt8> { blocks += [0x7E, UInt8(min(8, 68 - length))]
-                blocks += [UInt8](repeating: value, count: min(8, 68 - length)) }
+            let valueLength = min(8, 68 - length)
+            for value in 0..<50 as Range<UInt8> {
+                blocks += [0x7E, UInt8(valueLength)] + [UInt8](repeating: value, count: valueLength)
+            }
             let fields = decoder.verdict(blocks).verdict.fields
             #expect(fields.count == 51)
             #expect(fields.allSatisfy { $0.name == name })
@@ -119,8 +121,9 @@ struct HPACKDecoderTests {
         var decoder = HPACKDecoder()
         // Three fields of 34 bytes.
         #expect(decoder.verdict(bytes("4001 6101 31 4001 6201 32 4001 6301 33")).verdict.error == nil)
-        #expect(decoder.verdict(bytes("3f25 be bf c0")).verdict
-            == HPACKVerdict(fields: [HPACKField("c", "3"), HPACKField("b", "2")], error: .indexBeyondTable))
+        #expect(
+            decoder.verdict(bytes("3f25 be bf c0")).verdict
+                == HPACKVerdict(fields: [HPACKField("c", "3"), HPACKField("b", "2")], error: .indexBeyondTable))
         #expect(decoder.verdict(bytes("20 3fe1 1f be")).verdict.error == .indexBeyondTable)
         #expect(decoder.verdict(bytes("4001 6101 31 be")).verdict.fields.count == 2)
     }
@@ -139,7 +142,8 @@ struct HPACKDecoderTests {
             let (verdict, known) = decoder.verdict([0x80 | index])
             #expect(verdict.fields == OracleInflater().decode([0x80 | index]).fields)
             #expect(verdict.fields.count == 1)
-            let firstOfName = (1...index).first { decoder.verdict([0x80 | $0]).verdict.fields[0].name == verdict.fields[0].name }
+            let name = verdict.fields[0].name
+            let firstOfName = (1...index).first { decoder.verdict([0x80 | $0]).verdict.fields[0].name == name }
             #expect(known == [Int(firstOfName ?? 0)])
         }
     }

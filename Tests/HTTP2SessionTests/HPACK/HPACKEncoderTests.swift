@@ -33,7 +33,8 @@ struct HPACKEncoderTests {
         Policy("custom-key", "custom-value", "4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf", "be"),
         Policy("grpc-message", "", "4089 9aca c8b5 2542 0731 7f 00", "be"),
         // Without indexing (0000).
-        Policy(":path", "/a", "0402 2f61"), Policy("age", "7", "0f06 0137"), Policy("content-length", "12", "0f0d 0231 32"),
+        Policy(":path", "/a", "0402 2f61"), Policy("age", "7", "0f06 0137"),
+        Policy("content-length", "12", "0f0d 0231 32"),
         Policy("etag", "x", "0f13 0178"), Policy("if-modified-since", "x", "0f19 0178"),
         Policy("if-none-match", "x", "0f1a 0178"), Policy("location", "/", "0f1f 012f"),
         Policy("set-cookie", "a=b", "0f28 0361 3d62"),
@@ -41,7 +42,8 @@ struct HPACKEncoderTests {
         Policy("grpc-message", "no", "000c 6772 7063 2d6d 6573 7361 6765 026e 6f"),
         // Never indexed (0001).
         Policy("authorization", "x", "1f08 0178"), Policy("authorization", "", "1f08 00"),
-        Policy("proxy-authorization", "x", "1f22 0178"), Policy("cookie", "a=1234567890123456", "1f11 12613d31323334353637383930313233343536"),
+        Policy("proxy-authorization", "x", "1f22 0178"),
+        Policy("cookie", "a=1234567890123456", "1f11 12613d31323334353637383930313233343536"),
     ])
     func fieldsAreRepresentedByPolicy(_ policy: Policy) {
         var encoder = HPACKEncoder()
@@ -96,10 +98,12 @@ struct HPACKEncoderTests {
     }
 
     /// RFC 7541 §4.2, sizes that the peer sets one after the other, and the updates at the beginning of the next block.
-    @Test(arguments: [
-        ([4096], ""), ([100_000], ""), ([100], "3f45"), ([0], "20"), ([0, 4096], "20 3fe11f"), ([100, 0, 200], "20 3fa901"),
-        ([100, 200, 4096], "3f45 3fe11f"), ([5000, 4096], ""), ([30], "3e"), ([31], "3f00"),
-    ] as [([UInt32], String)])
+    @Test(
+        arguments: [
+            ([4096], ""), ([100_000], ""), ([100], "3f45"), ([0], "20"), ([0, 4096], "20 3fe11f"),
+            ([100, 0, 200], "20 3fa901"),
+            ([100, 200, 4096], "3f45 3fe11f"), ([5000, 4096], ""), ([30], "3e"), ([31], "3f00"),
+        ] as [([UInt32], String)])
     func sizesOfThePeerAreFollowed(_ sizes: [UInt32], _ updates: String) {
         var encoder = HPACKEncoder()
         for size in sizes { encoder.setPeerTableLimit(size) }
@@ -123,9 +127,11 @@ struct HPACKEncoderTests {
 
     @Test func integersAreWrittenAsInTheRFC() {
         // RFC 7541 §C.1.
-        for (value, mask, expected) in [(10, 0x1F, "0a"), (1337, 0x1F, "1f9a0a"), (42, 0xFF, "2a"), (31, 0x1F, "1f00"),
-            (Int(UInt32.max), 0x7F, "7f80ffffff0f")] as [(Int, UInt8, String)]
-        {
+        let examples: [(Int, UInt8, String)] = [
+            (10, 0x1F, "0a"), (1337, 0x1F, "1f9a0a"), (42, 0xFF, "2a"), (31, 0x1F, "1f00"),
+            (Int(UInt32.max), 0x7F, "7f80ffffff0f"),
+        ]
+        for (value, mask, expected) in examples {
             var room = [UInt8](repeating: 0, count: HPACKWriter.integerBytes)
             let count = room.withUnsafeMutableBytes { room in
                 var writer = HPACKWriter(position: room.baseAddress!)

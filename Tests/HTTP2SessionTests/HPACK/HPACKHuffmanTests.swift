@@ -62,7 +62,8 @@ struct HPACKHuffmanTests {
     @Test func longStringsNeedMoreThanTheStack() {
         for (nameLength, valueLength) in [(3, 100_000), (100_000, 3), (400, 400), (50_000, 70_000)] {
             var encoder = HPACKEncoder()
-            let field = HPACKField([UInt8](repeating: 0x61, count: nameLength), [UInt8](repeating: 0x65, count: valueLength))
+            let field = HPACKField(
+                [UInt8](repeating: 0x61, count: nameLength), [UInt8](repeating: 0x65, count: valueLength))
             let block = encoder.block([field, HPACKField("b", "1"), field])
             #expect(block.count < (nameLength + valueLength) * 2)
             var decoder = HPACKDecoder()

@@ -11,13 +11,14 @@ struct HPACKRandomFields {
     init(seed: UInt64) { random = SplitMix(seed: seed) }
 
     private static let names = [
-        ":method", ":scheme", ":path", ":authority", ":status", "content-type", "te", "user-agent", "accept-encoding",
-        "authorization", "cookie", "set-cookie", "grpc-status", "grpc-message", "grpc-timeout", "date", "content-length",
+        ":method", ":scheme", ":path", ":authority", ":status", "content-type", "te", "user-agent",
+        "accept-encoding", "authorization", "cookie", "set-cookie", "grpc-status", "grpc-message", "grpc-timeout",
+        "date", "content-length",
         "x-a", "x-b", "proxy-authorization", "www-authenticate", "access-control-allow-origin",
     ]
     private static let values = [
-        "", "GET", "POST", "PUT", "http", "https", "/", "/index.html", "200", "404", "302", "application/grpc", "trailers",
-        "gzip, deflate", "identity", "0", "13", "a=b",
+        "", "GET", "POST", "PUT", "http", "https", "/", "/index.html", "200", "404", "302", "application/grpc",
+        "trailers", "gzip, deflate", "identity", "0", "13", "a=b",
     ]
 
     mutating func block() -> [HPACKField] {
@@ -48,7 +49,9 @@ struct HPACKRandomFields {
         case 0: return random.bytes(Int.random(in: 0...100, using: &random))
         case 1: return random.bytes(Int.random(in: 0...2500, using: &random)).map { $0 & 0x1F | 0x60 }
         case 2...4:
-            return (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0x20...0x7E, using: &random) }
+            return (0..<Int.random(in: 0...80, using: &random)).map { _ in
+                UInt8.random(in: 0x20...0x7E, using: &random)
+            }
         case _: return Array((Self.values.randomElement(using: &random) ?? "").utf8)
         }
     }
