@@ -4,6 +4,8 @@
 /// Decodes the blocks of one connection, in the order in which they came (RFC 7541).
 ///
 /// Between two blocks it has the memory of the dynamic table alone, and none before the first field of that.
+///
+/// Methods on the way of a field are `mutating` even where they change nothing: else the compiler copies `self` for a call.
 struct HPACKDecoder: ~Copyable {
     private var table: HPACKTable
     /// What a size update of the peer may ask for at most.
@@ -77,7 +79,7 @@ struct HPACKDecoder: ~Copyable {
 
     /// RFC 7541 §2.3.3: index 62 is the field that came last.
     @inline(__always)
-    private func record(at index: Int) throws(HPACKError) -> HPACKRecord {
+    private mutating func record(at index: Int) throws(HPACKError) -> HPACKRecord {
         let age = index &- (HPACKStaticTable.count + 1)
         guard age < table.count else { throw .indexBeyondTable }
         return table.record(table.inserted &- 1 &- UInt32(truncatingIfNeeded: age))
@@ -123,7 +125,7 @@ extension HPACKDecoder {
 
     /// RFC 7541 §5.2: H, the length in seven bits or more, the string.
     @inline(__always)
-    private func string(
+    private mutating func string(
         _ reader: inout HPACKReader, _ scratch: inout HPACKScratch
     ) throws(HPACKError) -> UnsafeRawBufferPointer {
         guard !reader.isAtEnd else { throw .truncated }
@@ -136,7 +138,7 @@ extension HPACKDecoder {
 
     /// - Parameter rest: how many bytes of the block come behind.
     @inline(never)
-    private func decoded(
+    private mutating func decoded(
         _ code: UnsafeRawBufferPointer, _ rest: Int, _ scratch: inout HPACKScratch
     ) throws(HPACKError) -> UnsafeRawBufferPointer {
         let largest = HPACKHuffman.largestDecoded(code.count)

@@ -7,6 +7,8 @@ import NIOCore
 /// Encodes the blocks of one connection, in the order in which they go (RFC 7541).
 ///
 /// Nothing is allocated before the first field is indexed, and nothing for a block whose fields the peer remembers.
+///
+/// Methods on the way of a field are `mutating` even where they change nothing: else the compiler copies `self` for a call.
 struct HPACKEncoder: ~Copyable {
     private var table: HPACKTable
     private var index = HPACKIndex()
@@ -102,14 +104,14 @@ extension HPACKEncoder {
 
     /// - Returns: whether the field is one of those that are never in the dynamic table.
     @inline(__always)
-    private func encodePseudoField(
+    private mutating func encodePseudoField(
         _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ scheme: StaticString?,
         _ writer: inout HPACKWriter
     ) -> Bool {
         let name = UnsafeRawBufferPointer(start: field, count: nameLength)
         if nameLength == HPACKPseudoField.nameLength {
             if let scheme, HPACKBytes.areEqual(name, ":scheme") {
-                encodeScheme(scheme, &writer)
+                Self.encodeScheme(scheme, &writer)
                 return true
             }
             let known = HPACKPseudoField.index(UnsafeRawBufferPointer(start: field, count: count))
@@ -124,7 +126,7 @@ extension HPACKEncoder {
 
     /// How many fields were inserted after this one, or -1.
     @inline(__always)
-    private func age(_ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64) -> Int {
+    private mutating func age(_ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64) -> Int {
         guard table.count > 0 else { return -1 }
         let number = index.first(hash)
         let age = table.age(number)
@@ -134,7 +136,7 @@ extension HPACKEncoder {
     }
 
     @inline(never)
-    private func ageBehind(
+    private mutating func ageBehind(
         _ first: UInt32, _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64
     ) -> Int {
         var number = index.next(first)
@@ -147,7 +149,7 @@ extension HPACKEncoder {
     }
 
     @inline(__always)
-    private func isField(
+    private mutating func isField(
         _ number: UInt32, _ field: UnsafeRawPointer, _ nameLength: Int, _ count: Int, _ hash: UInt64
     ) -> Bool {
         let record = table.record(number)
@@ -161,7 +163,7 @@ extension HPACKEncoder {
 
     /// The field ":scheme" with another value.
     @inline(never)
-    private func encodeScheme(_ scheme: StaticString, _ writer: inout HPACKWriter) {
+    private static func encodeScheme(_ scheme: StaticString, _ writer: inout HPACKWriter) {
         let value = UnsafeRawBufferPointer(start: scheme.utf8Start, count: scheme.utf8CodeUnitCount)
         if HPACKBytes.areEqual(value, "http") { return writer.byte(0x86) }
         if HPACKBytes.areEqual(value, "https") { return writer.byte(0x87) }
@@ -171,7 +173,7 @@ extension HPACKEncoder {
 
     /// The field ":path", which is never in the dynamic table.
     @inline(never)
-    private func encodePath(_ value: UnsafeRawBufferPointer, _ writer: inout HPACKWriter) {
+    private mutating func encodePath(_ value: UnsafeRawBufferPointer, _ writer: inout HPACKWriter) {
         if HPACKBytes.areEqual(value, "/") { return writer.byte(0x84) }
         if HPACKBytes.areEqual(value, "/index.html") { return writer.byte(0x85) }
         writer.byte(0x04)
@@ -201,7 +203,7 @@ extension HPACKEncoder {
         }
     }
 
-    private func encodeUnindexed(_ bytes: UnsafeRawBufferPointer, _ writer: inout HPACKWriter) {
+    private mutating func encodeUnindexed(_ bytes: UnsafeRawBufferPointer, _ writer: inout HPACKWriter) {
         if bytes.count <= Self.longestRaw { writer.raw(bytes) } else { writer.shortest(bytes, huffman) }
     }
 }
@@ -210,7 +212,7 @@ extension HPACKEncoder {
 
 extension HPACKEncoder {
     /// - Returns: the index of a field with this name, or 0.
-    private func dynamicIndex(ofName name: UnsafeRawBufferPointer) -> Int {
+    private mutating func dynamicIndex(ofName name: UnsafeRawBufferPointer) -> Int {
         guard table.count > 0 else { return 0 }
         var number = index.firstOfName(Self.nameHash(name))
         while true {
