@@ -27,7 +27,6 @@ let package = Package(
     targets: [
         // What the system brings.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -36,7 +35,7 @@ let package = Package(
         // llhttp, swift-nio's copy of it, is no product; it comes with NIOHTTP1.
         .target(name: "BridgeWire", dependencies: ["COpenSSL", "CZlib", nio, http1]),
         .target(name: "BridgeSockets", dependencies: [nio]),
-        .target(name: "HTTP2Session", dependencies: ["CNghttp2", "BridgeWire", "BridgeSockets", nio]),
+        .target(name: "HTTP2Session", dependencies: ["BridgeWire", "BridgeSockets", nio]),
         .target(name: "BridgePolicy"),
         .target(
             name: "BridgeConfig", dependencies: ["BridgePolicy"], resources: [.embedInCode("Schema/routes.schema.json")]
@@ -82,7 +81,9 @@ let package = Package(
             ],
             path: "Tests/Instructions/Scenarios"),
 
-        // Tests: a target for each that has logic of its own.
+        // Tests: a target for each that has logic of its own. libnghttp2 is what the HTTP/2 of HTTP2Session is held against.
+        .systemLibrary(
+            name: "CNghttp2", path: "Tests/CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .testTarget(name: "NIOOpenSSLTests", dependencies: ["NIOOpenSSL", "BridgeSockets", nio, posix, embedded]),
         .testTarget(name: "BridgeWireTests", dependencies: ["BridgeWire", nio]),
         .testTarget(name: "HTTP2SessionTests", dependencies: ["HTTP2Session", "CNghttp2", "BridgeWire", nio]),

@@ -85,16 +85,12 @@ final class GreeterConnection: ChannelInboundHandler, HTTP2SessionDelegate {
         guard let context, !isSending else { return }
         isSending = true
         defer { isSending = false }
-        do {
-            repeat {
-                hasOutput = false
-                try output.flush(session, context)
-                // What left may have let a call open its window again: that goes out, too.
-            } while hasOutput && context.channel.isWritable
-            if session.isOver { context.close(promise: nil) }
-        } catch {
-            context.close(promise: nil)
-        }
+        repeat {
+            hasOutput = false
+            output.flush(session, context)
+            // What left may have let a call open its window again: that goes out, too.
+        } while hasOutput && context.channel.isWritable
+        if session.isOver { context.close(promise: nil) }
     }
 
     /// Runs `body` on this loop after `delay`, unless it is cancelled before.

@@ -1,11 +1,10 @@
 // rtbridge: memory that streams use one after the other.
 // SPDX-License-Identifier: Apache-2.0
 
-import CNghttp2
 import NIOCore
 
-/// Buffers for what small streams have to send, and libnghttp2's own memory, shared by the sessions of one event loop:
-/// a call with a short message costs no allocation for either.
+/// Buffers for what small streams have to send, shared by the sessions of one event loop: a call with a short message costs no
+/// allocation.
 public final class HTTP2Buffers {
     /// Larger ones are not kept.
     static let maximumCapacity = 4 * 1024
@@ -15,18 +14,7 @@ public final class HTTP2Buffers {
     /// What connections gather their output in, one after the other.
     private var spareOutput: ByteBuffer?
 
-    private let pool: UnsafeMutablePointer<CNghttp2_pool>
-
-    public init() {
-        guard let pool = CNghttp2_pool_new() else { preconditionFailure("HTTP2Buffers: out of memory") }
-        self.pool = pool
-    }
-
-    /// Every session keeps its buffers, so none is left now.
-    deinit { CNghttp2_pool_del(pool) }
-
-    /// libnghttp2 copies it.
-    var memory: nghttp2_mem { CNghttp2_pool_mem(pool) }
+    public init() {}
 
     /// An empty buffer. Where a channel still holds the last one's memory, writing to it takes new memory.
     func takeOutput() -> ByteBuffer {

@@ -1,8 +1,6 @@
 // rtbridge: HTTP/2 error codes and what can go wrong with a session.
 // SPDX-License-Identifier: Apache-2.0
 
-import CNghttp2
-
 /// An error code of RST_STREAM or GOAWAY (RFC 9113 §7).
 public struct HTTP2ErrorCode: RawRepresentable, Sendable, Hashable {
     public var rawValue: UInt32
@@ -40,12 +38,13 @@ extension HTTP2ErrorCode: CustomStringConvertible {
 
 /// The session cannot go on: the peer broke the protocol beyond repair, or sent no HTTP/2 at all.
 public struct HTTP2SessionError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// libnghttp2's own code (`NGHTTP2_ERR_…`).
-    public var code: Int32
+    /// What the peer is told.
+    public var code: HTTP2ErrorCode
+    /// What it did.
     public var description: String
 
-    init(code: Int32) {
+    init(_ code: HTTP2ErrorCode, _ description: String) {
         self.code = code
-        description = String(cString: nghttp2_strerror(code))
+        self.description = description
     }
 }

@@ -19,8 +19,8 @@ public struct HTTP2Options: Sendable {
     public var connectionWindow: Int32 = 1024 * 1024
     /// SETTINGS_MAX_HEADER_LIST_SIZE, counted as RFC 9113 §6.5.2 says. A longer list arrives marked as too large.
     public var maxHeaderListSize: UInt32 = 16 * 1024
-    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (front role): requests may have `:protocol` (RFC 8441 §3). libnghttp2 resets
-    /// streams whose pseudo-header fields break RFC 8441 §4, and all that have `:protocol` where this is off.
+    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (front role): requests may have `:protocol` (RFC 8441 §3). Streams whose pseudo-header
+    /// fields break RFC 8441 §4 are reset, and all that have `:protocol` where this is off.
     public var enablesConnectProtocol = false
 
     /// What `:scheme` says in requests that have one, whatever their fields say (back role): how this connection is spoken,

@@ -21,8 +21,7 @@ public struct HTTP2Output {
     /// Sends what is ready. To be called at the end of a tick alone, never from a handler's event: writing can bring
     /// such events about (a write that fails makes the channel read what is left), and this must not be re-entered.
     /// What the channel does not take now waits in the session, for the next call.
-    /// - Throws: ``HTTP2SessionError`` if the session can send no more.
-    public mutating func flush(_ session: HTTP2Session, _ context: ChannelHandlerContext) throws(HTTP2SessionError) {
+    public mutating func flush(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
         if channel == nil {
             channel = context.channel
             sink = findSink(context)
@@ -31,7 +30,7 @@ public struct HTTP2Output {
         while hasMore, channel?.isWritable == true {
             var piece = session.buffers.takeOutput()
             defer { session.buffers.giveBackOutput(piece) }
-            hasMore = try session.produce(into: &piece, limit: Self.pieceBytes)
+            hasMore = session.produce(into: &piece, limit: Self.pieceBytes)
             guard piece.readableBytes > 0 else { return }
             if let sink {
                 sink.send(piece)

@@ -1,18 +1,18 @@
-// rtbridge: the session's streams, and how fields and bodies are handed to libnghttp2.
+// rtbridge: an HTTP/2 session's streams: how they come, wait and go.
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import CNghttp2
 import NIOCore
 
 extension HTTP2Session {
-    /// The list owns its streams: `nghttp2_session_del` does not call `on_stream_close`.
-    /// One reference does for all pointers that lead to a stream, its user data among them.
+    /// The list owns its streams. One reference does for all pointers that lead to a stream.
     func link(_ stream: HTTP2Stream) {
         let link = Unmanaged.passRetained(stream)
+        stream.sendWindow = peer.initialWindow
         stream.next = first
         first?._withUnsafeGuaranteedRef { $0.previous = link }
         first = link
+        table.insert(stream.id, link)
         streamCount += 1
     }
 
@@ -24,9 +24,21 @@ extension HTTP2Session {
         next?._withUnsafeGuaranteedRef { $0.previous = previous }
         stream.previous = nil
         stream.next = nil
+        table.remove(stream.id)
         streamCount -= 1
+        leaveQueue(stream)
         let link = Unmanaged.passUnretained(stream)
         if isBusy { retired.append(link) } else { link.release() }
+    }
+
+    func leaveQueue(_ stream: HTTP2Stream) {
+        switch stream.queue {
+        case .none: break
+        case .urgent: urgent.remove(stream)
+        case .bodies: bodies.remove(stream)
+        case .starved: starved.remove(stream)
+        case .waiting: waiting.remove(stream)
+        }
     }
 
     /// Lets go of the streams that have left since the session was last idle.
@@ -39,9 +51,12 @@ extension HTTP2Session {
     func close(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         guard !stream.isClosed else { return }
         stream.isClosed = true
-        // libnghttp2 itself forgets a stream that it has closed.
-        if isConnectionLost { nghttp2_session_set_stream_user_data(session, stream.id, nil) }
         unlink(stream)
+        if stream.isOpened {
+            openedCount -= 1
+            openWaiting()
+        }
+        if code == .refusedStream, role == .back { stream.wasNotSent = true }
         // What nobody has seen may be asked for once more.
         if !stream.wasNotSent { stream.keepsOutput = false }
         let isKept = stream.keepsOutput
@@ -50,8 +65,44 @@ extension HTTP2Session {
         if isKept { stream.releaseOutput() }
     }
 
-    func pointer(_ stream: HTTP2Stream) -> UnsafeMutableRawPointer {
-        Unmanaged.passUnretained(stream).toOpaque()
+    /// RFC 9113 §5.1: a stream that both sides have ended is closed.
+    func closeIfDone(_ stream: HTTP2Stream) {
+        if stream.peerEnded, stream.hasSentEnd { close(stream, .noError) }
+    }
+
+    /// A stream of ours is sent next.
+    func start(_ stream: HTTP2Stream) {
+        stream.isOpened = true
+        openedCount += 1
+        urgent.append(stream)
+    }
+
+    /// Lets streams that wait be opened, as many as the peer takes.
+    func openWaiting() {
+        guard !isConnectionLost else { return }
+        while openedCount < Int(peer.maxConcurrentStreams), let next = waiting.first {
+            next._withUnsafeGuaranteedRef { stream in
+                waiting.remove(stream)
+                start(stream)
+            }
+            tellOutput()
+        }
+    }
+
+    /// RFC 9113 §5.1.2: "Endpoints MUST NOT exceed the limit set by their peer", also where it becomes lower than what is about
+    /// to be sent. The last ones wait again.
+    func holdBack() {
+        var link = urgent.last
+        while openedCount > Int(peer.maxConcurrentStreams), let stream = link {
+            stream._withUnsafeGuaranteedRef { stream in
+                link = stream.queuedBefore
+                guard stream.isOpened, stream.head != nil, stream.resetCode == nil else { return }
+                urgent.remove(stream)
+                stream.isOpened = false
+                openedCount -= 1
+                waiting.prepend(stream)
+            }
+        }
     }
 
     /// Calls `body` with the stream, unless it has left. For callbacks: the stream is there until the session is idle again.
@@ -68,104 +119,67 @@ extension HTTP2Session {
     @inline(__always)
     private func find(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
         if id == recentID { return recent }
-        guard let user = nghttp2_session_get_stream_user_data(session, id) else { return nil }
-        let stream = Unmanaged<HTTP2Stream>.fromOpaque(user)
+        guard let stream = table.find(id) else { return nil }
         (recentID, recent) = (id, stream)
         return stream
     }
 
-    /// - Parameter flags: ``notCopied`` where the stream keeps the block until it is closed: libnghttp2 reads fields as it
-    ///   packs them, and packs none of a stream that is closed.
-    @inline(__always)
-    func withHeaders<Result>(
-        _ fields: FieldBlock, flags: UInt8 = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue),
-        _ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result
-    ) -> Result {
-        withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: fields.count) { headers in
-            fields.withFieldPointers { index, name, value in
-                headers.initializeElement(
-                    at: index,
-                    to: nghttp2_nv(
-                        name: name.baseAddress, value: value.baseAddress,
-                        namelen: name.count, valuelen: value.count, flags: flags))
-            } then: {
-                body(headers.baseAddress, fields.count)
-            }
+    /// Whether nobody has opened this stream yet (RFC 9113 §5.1: "idle").
+    func isIdle(_ id: Int32) -> Bool {
+        switch role {
+        case .front: id & 1 == 0 || id > lastPeerID
+        case .back: id & 1 == 0 || (nextID > 0 && id >= nextID)
         }
     }
 
-    /// Pseudo-header fields come first (RFC 9113 §8.3).
-    static func set(_ scheme: StaticString, _ headers: UnsafeMutablePointer<nghttp2_nv>?, _ count: Int) {
-        let headers = UnsafeMutableBufferPointer(start: headers, count: count)
-        for index in headers.indices {
-            let name = UnsafeRawBufferPointer(start: headers[index].name, count: headers[index].namelen)
-            guard name.first == UInt8(ascii: ":") else { return }
-            guard FieldBytes.areEqual(name, ":scheme") else { continue }
-            headers[index].value = UnsafeMutablePointer(mutating: scheme.utf8Start)
-            headers[index].valuelen = scheme.utf8CodeUnitCount
+    // MARK: For streams
+
+    /// The stream has fields to send.
+    func submitFields(_ stream: HTTP2Stream) {
+        if stream.queue != .urgent {
+            leaveQueue(stream)
+            urgent.append(stream)
         }
+        tellOutput()
     }
 
-    static let notCopied = UInt8(
-        NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue)
-
-    /// - Parameter user: the stream's ``pointer(_:)``.
-    func dataProvider(_ user: UnsafeMutableRawPointer) -> nghttp2_data_provider {
-        nghttp2_data_provider(source: nghttp2_data_source(ptr: user)) {
-            _, _, _, length, flags, source, user in
-            let session = Unmanaged<HTTP2Session>.fromOpaque(user!)
-            let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)
-            return session._withUnsafeGuaranteedRef { session in
-                // The streams are gone, and libnghttp2 was not told.
-                guard !session.isConnectionLost else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
-                return stream._withUnsafeGuaranteedRef { session.readBody($0, length, flags!) }
-            }
-        }
+    /// Resets go first: what they end costs somebody's work.
+    func submitReset(_ stream: HTTP2Stream) {
+        leaveQueue(stream)
+        urgent.prepend(stream)
+        tellOutput()
     }
 
-    /// libnghttp2 asks how much of a stream's body goes into the next DATA frame.
-    private func readBody(_ stream: HTTP2Stream, _ length: Int, _ flags: UnsafeMutablePointer<UInt32>) -> Int {
-        let waiting = stream.pendingBytes
-        let count = min(length, waiting)
-        let isLast = stream.sending == .ended && count == waiting
-        if stream.sending == .broken, waiting == 0 {
-            // libnghttp2 answers this with RST_STREAM (INTERNAL_ERROR).
-            stream.sending = .finished
-            return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
-        }
-        guard count > 0 || isLast else {
-            stream.isDeferred = true
-            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
-        }
-        flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
-        if isLast {
-            flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-            if let trailers = stream.trailers {
-                guard submitTrailers(stream, trailers) == 0 else {
-                    return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
-                }
-                flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-            }
-            stream.sending = .finished
-        }
-        stream.inFrame = count
-        return count
+    /// The stream has body bytes to send, or an end.
+    func submitBody(_ stream: HTTP2Stream) {
+        if stream.queue == .none, stream.canSendBody { bodies.append(stream) }
+        tellOutput()
     }
 
-    /// libnghttp2 lets a DATA frame out: its header, then our bytes, without a copy of its own between.
-    /// - Returns: 0, or that there is no room: then it comes again with the same frame.
-    func sendBody(_ stream: HTTP2Stream, header: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
-        guard output.readableBytes < outputLimit else {
-            isOutputFull = true
-            return NGHTTP2_ERR_WOULDBLOCK.rawValue
+    /// Tells the peer that it may send as much again, once that is half of a stream's window.
+    func consume(_ stream: HTTP2Stream, _ count: Int) {
+        stream.consumed = min(stream.consumed + count, stream.unacknowledged)
+        guard !stream.peerEnded, stream.resetCode == nil, 2 * stream.consumed >= Int(options.streamWindow) else {
+            return
         }
-        output.append(UnsafeRawBufferPointer(start: header, count: 9))
-        stream.output?.readWithUnsafeReadableBytes { bytes in
-            output.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-            return count
-        }
-        stream.inFrame = 0
-        stream.drained()
-        return 0
+        stream.unacknowledged -= stream.consumed
+        say(.windowUpdate, stream: stream.id, UInt32(stream.consumed))
+        stream.consumed = 0
+    }
+
+    /// Once for all that is done until it is fetched.
+    func tellOutput() {
+        guard !isOutputTold else { return }
+        isOutputTold = true
+        delegate?.http2HasOutput()
+    }
+
+    func markWritable(_ stream: HTTP2Stream) { newlyWritable.append(stream) }
+
+    func tellWritable() {
+        guard !newlyWritable.isEmpty else { return }
+        let streams = newlyWritable
+        newlyWritable.removeAll(keepingCapacity: true)
+        for stream in streams where !stream.isClosed { stream.http2Writable() }
     }
 }

@@ -1,146 +1,198 @@
-// rtbridge: libnghttp2 as a Swift value: bytes in, events out, bytes out.
+// rtbridge: one end of an HTTP/2 connection as a Swift value: bytes in, events out, bytes out.
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import CNghttp2
 import NIOCore
 
 /// One end of an HTTP/2 connection (RFC 9113), without I/O: feed it with ``receive(_:)``, and send what
 /// ``produce(into:limit:)`` makes. Belongs to one event loop.
 ///
-/// Windows are opened by ``HTTP2Stream/consume(_:)`` alone, which is the back-pressure. libnghttp2's guards against
-/// floods (resets, CONTINUATION, SETTINGS, PING) are on.
+/// Windows are opened by ``HTTP2Stream/consume(_:)`` alone, which is the back-pressure. What a peer can make the session
+/// hold or do is bounded: fields, frames that wait to be sent, resets, CONTINUATION and SETTINGS.
+///
+/// The server's push is refused (RFC 9113 §8.4), and priorities are ignored, as RFC 9113 §5.3.2 leaves to the receiver: streams take
+/// turns, a frame each.
 public final class HTTP2Session {
     public let role: HTTP2Role
     public unowned(unsafe) var delegate: (any HTTP2SessionDelegate)?
     /// The session can be used no more.
-    public private(set) var isFailed = false
+    public internal(set) var isFailed = false
     /// Streams that are open.
     public internal(set) var streamCount = 0
+    /// Why the session told its peer to go away; nil: it did not, or for no fault of the peer's.
+    public internal(set) var violation: HTTP2SessionError?
 
     let options: HTTP2Options
     let buffers: HTTP2Buffers
-    var session: OpaquePointer!
+
+    // Streams.
     var first: Unmanaged<HTTP2Stream>?
+    var table = HTTP2StreamTable()
     /// The stream that was looked for last; 0 is none's identifier.
     var recent: Unmanaged<HTTP2Stream>?
     var recentID: Int32 = 0
     /// Streams that have left during a callback.
     var retired: [Unmanaged<HTTP2Stream>] = []
+    var urgent = HTTP2StreamQueue(.urgent)
+    var bodies = HTTP2StreamQueue(.bodies)
+    var starved = HTTP2StreamQueue(.starved)
+    var waiting = HTTP2StreamQueue(.waiting)
+    /// Streams of ours that count against the peer's limit (back role).
+    var openedCount = 0
+    /// The identifier of the next stream that is opened (back role).
+    var nextID: Int32 = 1
+    /// The last stream that the peer has opened (front role), taken or not.
+    var lastPeerID: Int32 = 0
+    /// The last one that was taken.
+    var lastTakenID: Int32 = 0
+
+    // Receiving.
+    var reader = HTTP2Reader()
+    var decoder = HPACKDecoder()
+    var peer = HTTP2PeerSettings()
     /// The block of fields that is being received: one is whole before the next begins (RFC 9113 §4.3).
     var fields = FieldBlock()
-    var fieldsAreTooLarge = false
     /// The buffer that is being parsed, so that body pieces can be slices of it.
     var input: ByteBuffer?
     var inputBase: UnsafeRawPointer?
-    /// Body bytes in ``input``.
-    var receivedBody = 0
+    /// Bytes of DATA frames that count against the connection's window: taken since the last WINDOW_UPDATE.
+    var connectionTaken = 0
+    /// Bytes that the peer may still send without a WINDOW_UPDATE.
+    var connectionRoom: Int
+    /// SETTINGS of ours that the peer has not acknowledged.
+    var unacknowledgedSettings = 1
+    var resets = HTTP2ResetGuard()
+    /// A flood that no GOAWAY is waited for.
+    var isFlooded = false
+    var goawayReceived = false
+    /// The last stream that the peer will take (RFC 9113 §6.8).
+    var peerLastID: Int32 = .max
+
+    // Sending.
+    var encoder = HPACKEncoder()
     var output = ByteBuffer()
-    private var newlyWritable: [HTTP2Stream] = []
-    /// How many bytes ``output`` may hold before it is full, and whether it was.
-    var outputLimit = 0
-    var isOutputFull = false
-    private(set) var isBusy = false
-    private var isOutputTold = false
-    private(set) var isConnectionLost = false
+    /// Frames of the connection's own, ready as they are.
+    var control: ByteBuffer?
+    /// How many frames are in ``control``, and how many of them answer the peer's.
+    var controlFrames = 0
+    var acknowledgements = 0
+    /// What the peer lets us send on all streams together.
+    var sendWindow = HTTP2PeerSettings.defaultWindow
+    var goawaySent = false
+    /// The last GOAWAY is on its way or out; nothing follows it.
+    var isTerminated = false
+    var newlyWritable: [HTTP2Stream] = []
+    var isBusy = false
+    var isOutputTold = false
+    var isConnectionLost = false
 
     /// - Parameter buffers: those of the event loop, where many sessions share them.
     public init(role: HTTP2Role, options: HTTP2Options = HTTP2Options(), buffers: HTTP2Buffers = HTTP2Buffers()) {
         self.role = role
         self.options = options
         self.buffers = buffers
-        session = makeSession()
-        submitSettings()
+        connectionRoom = max(Int(options.connectionWindow), HTTP2PeerSettings.defaultWindow)
+        if role == .back { reader.skipPreface() }
+        greet()
     }
 
     deinit {
         isBusy = false
+        isConnectionLost = true
         while let stream = first?.takeUnretainedValue() {
             stream.isClosed = true
             unlink(stream)
         }
         releaseRetired()
-        nghttp2_session_del(session)
     }
 
     // MARK: In and out
 
-    /// Parses what the peer sent and tells the delegates.
-    /// - Throws: ``HTTP2SessionError`` if the connection is beyond repair; send what ``produce(into:limit:)`` still
+    /// Parses what the peer sent and tells the delegates. A peer that breaks the protocol is sent a GOAWAY, see
+    /// ``violation`` and ``isOver``.
+    /// - Throws: ``HTTP2SessionError`` if the peer speaks no HTTP/2, or floods us; send what ``produce(into:limit:)`` still
     ///   makes (a GOAWAY), then close.
     public func receive(_ buffer: ByteBuffer) throws(HTTP2SessionError) {
         guard !isFailed else { return }
         precondition(!isBusy, "HTTP2Session.receive: called from within a callback")
         isBusy = true
         input = buffer
-        let result = buffer.withUnsafeReadableBytes { bytes -> Int in
+        buffer.withUnsafeReadableBytes { bytes in
             inputBase = bytes.baseAddress
-            return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+            parse(bytes)
         }
         input = nil
         inputBase = nil
-        if receivedBody > 0 {
-            // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
-            nghttp2_session_consume_connection(session, receivedBody)
-            receivedBody = 0
-        }
+        // The connection's window never shuts; only the stream's does (see HTTP2Options.connectionWindow).
+        openConnectionWindow()
         isBusy = false
         releaseRetired()
         tellWritable()
-        if result < 0 { throw fail(Int32(result)) }
-        guard nghttp2_session_get_outbound_queue_size(session) <= maximumQueuedFrames else {
-            throw fail(NGHTTP2_ERR_FLOODED.rawValue)
+        if isFlooded || controlFrames > maximumControlFrames || acknowledgements > Self.maximumAcknowledgements {
+            throw flooded()
+        }
+        if reader.isNotHTTP2 {
+            violation = HTTP2SessionError(.protocolError, "no HTTP/2 connection preface")
+            throw fail(violation.unsafelyUnwrapped)
         }
     }
 
-    /// libnghttp2 counts answers to PING and SETTINGS alone; a peer that makes us refuse or reset streams, and reads
-    /// nothing of it, is stopped here (CVE-2019-9514). What is queued for honest streams is less: head, trailers,
-    /// a window update and a reset for each. The back role queues what we ask for, which is not the peer's doing.
-    private var maximumQueuedFrames: Int {
+    /// Answers to PING and SETTINGS that may wait (CVE-2019-9512, CVE-2019-9515).
+    private static let maximumAcknowledgements = 1000
+
+    /// A peer that makes us refuse or reset streams, and reads nothing of it, is stopped here (CVE-2019-9514). What is
+    /// queued for honest streams is less: a window update and a reset for each.
+    private var maximumControlFrames: Int {
         switch role {
         case .front: 2048 + 4 * Int(options.maxConcurrentStreams)
         case .back: .max
         }
     }
 
-    private func fail(_ code: Int32) -> HTTP2SessionError {
-        isFailed = true
-        return HTTP2SessionError(code: code)
+    private func flooded() -> HTTP2SessionError {
+        let error =
+            violation ?? HTTP2SessionError(.enhanceYourCalm, "flood: more frames wait to be sent than the peer reads")
+        end(error)
+        return fail(error)
     }
 
-    /// Appends what is ready to be sent, until `limit` bytes are there.
+    private func fail(_ error: HTTP2SessionError) -> HTTP2SessionError {
+        isFailed = true
+        return error
+    }
+
+    /// Appends what is ready to be sent, until `limit` bytes are there; at most one frame of 16 KiB more.
     /// - Returns: whether more may be ready.
-    /// - Throws: ``HTTP2SessionError`` if the session can send no more.
-    public func produce(into buffer: inout ByteBuffer, limit: Int) throws(HTTP2SessionError) -> Bool {
+    public func produce(into buffer: inout ByteBuffer, limit: Int) -> Bool {
         guard !isConnectionLost else { return false }
         precondition(!isBusy, "HTTP2Session.produce: called from within a callback")
         isBusy = true
         isOutputTold = false
         swap(&output, &buffer)
-        outputLimit = limit
-        isOutputFull = false
-        var result = 0
-        while !isConnectionLost, output.readableBytes < limit {
-            var chunk: UnsafePointer<UInt8>?
-            result = nghttp2_session_mem_send(session, &chunk)
-            guard result > 0, let chunk else { break }
-            output.append(UnsafeRawBufferPointer(start: chunk, count: result))
+        sendControl()
+        while !isTerminated, !isConnectionLost, output.readableBytes < limit, let stream = urgent.first ?? bodies.first
+        {
+            stream._withUnsafeGuaranteedRef { serve($0) }
+            // What a stream's owner did in its callback may be of the connection.
+            if control != nil { sendControl() }
         }
         swap(&output, &buffer)
         isBusy = false
         releaseRetired()
         tellWritable()
-        guard !isConnectionLost else { return false }
-        if result < 0 { throw fail(Int32(result)) }
-        return result > 0 || isOutputFull
+        return wantsWrite
     }
 
     /// Whether there is something to send.
-    public var wantsWrite: Bool { nghttp2_session_want_write(session) != 0 }
+    public var wantsWrite: Bool {
+        guard !isConnectionLost else { return false }
+        return control != nil || (!isTerminated && !(urgent.isEmpty && bodies.isEmpty))
+    }
 
     /// Whether the session is over: nothing more is to be read or written.
     public var isOver: Bool {
-        nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+        let isIdle = streamCount == 0 && (goawaySent || goawayReceived)
+        return (isTerminated || isIdle) && !wantsWrite
     }
 
     // MARK: Commands
@@ -155,31 +207,27 @@ public final class HTTP2Session {
         return open(fields, endStream: endStream, on: stream) ? stream : nil
     }
 
-    /// Opens a stream of the caller's making (back role).
+    /// Opens a stream of the caller's making (back role). It waits for its turn where the peer has as many as it takes.
     /// - Returns: false if no stream can be opened any more (GOAWAY, or all identifiers used).
     public func open(_ fields: FieldBlock, endStream: Bool, on stream: HTTP2Stream) -> Bool {
-        guard !isFailed, nghttp2_session_check_request_allowed(session) != 0 else { return false }
-        stream.sending = endStream ? .finished : .open
+        guard !isFailed, !isTerminated, !goawayReceived, !goawaySent, nextID > 0 else { return false }
+        stream.id = nextID
+        nextID &+= 2  // negative after the last one
+        stream.sending = endStream ? .ended : .open
         stream.head = fields
-        // What the closure captures costs no counts of references.
-        let (session, user, scheme) = (session, pointer(stream), options.scheme)
-        var provider = dataProvider(user)
-        let id = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
-            if let scheme { Self.set(scheme, headers, count) }
-            guard !endStream else { return nghttp2_submit_request(session, nil, headers, count, nil, user) }
-            return nghttp2_submit_request(session, nil, headers, count, &provider, user)
-        }
-        guard id > 0 else { return false }
-        stream.id = id
+        stream.hasNoBodyInAnswer = fields.withFirst(":method") { FieldBytes.areEqual($0, "HEAD") } ?? false
         link(stream)
+        if waiting.isEmpty, openedCount < Int(peer.maxConcurrentStreams) {
+            start(stream)
+        } else {
+            waiting.append(stream)
+        }
         tellOutput()
         return true
     }
 
     /// Streams that the peer lets us have open at a time (back role).
-    public var peerMaxConcurrentStreams: UInt32 {
-        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-    }
+    public var peerMaxConcurrentStreams: UInt32 { peer.maxConcurrentStreams }
 
     /// Calls `body` with every open stream; it may close them.
     public func forEachStream(_ body: (HTTP2Stream) -> Void) {
@@ -194,28 +242,27 @@ public final class HTTP2Session {
 
     /// Sends a PING.
     public func ping() {
-        nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
-        tellOutput()
+        let zeros: UInt64 = 0
+        withUnsafeBytes(of: zeros) { say(.ping, payload: $0) }
     }
 
     /// Says that no new streams will be taken, while those in flight go on (RFC 9113 §6.8: a first GOAWAY
     /// "with the last stream identifier set to 2^31-1"). ``goaway(_:)`` ends the grace a round trip later.
-    public func announceShutdown() {
-        nghttp2_submit_shutdown_notice(session)
-        tellOutput()
-    }
+    public func announceShutdown() { sayGoaway(.noError, last: .max) }
 
     /// Sends GOAWAY with the last stream that was taken; streams in flight go on.
     public func goaway(_ code: HTTP2ErrorCode) {
-        let last = nghttp2_session_get_last_proc_stream_id(session)
-        nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, nil, 0)
-        tellOutput()
+        guard !isTerminated else { return }
+        sayGoaway(code, last: lastTakenID)
+        goawaySent = true
     }
 
     /// Sends GOAWAY and ends the session; all streams are lost.
     public func terminate(_ code: HTTP2ErrorCode) {
-        nghttp2_session_terminate_session(session, code.rawValue)
-        tellOutput()
+        guard !isTerminated else { return }
+        sayGoaway(code, last: lastTakenID)
+        isTerminated = true
+        reader.stop()
     }
 
     /// Closes all streams because the connection is gone. Nothing is produced after this.
@@ -223,68 +270,9 @@ public final class HTTP2Session {
         isFailed = true
         isConnectionLost = true
         while let stream = first?.takeUnretainedValue() {
-            // libnghttp2 knows a stream from the moment its HEADERS frame leaves the queue.
-            if role == .back, nghttp2_session_find_stream(session, stream.id) == nil { stream.wasNotSent = true }
+            if role == .back, stream.head != nil { stream.wasNotSent = true }
             close(stream, code)
         }
-    }
-
-    // MARK: For streams
-
-    func submitResponse(_ stream: HTTP2Stream, _ fields: FieldBlock, endStream: Bool) {
-        stream.head = fields
-        let (session, id) = (session, stream.id)
-        var provider = dataProvider(pointer(stream))
-        let result = withHeaders(fields, flags: Self.notCopied) { headers, count -> Int32 in
-            guard !endStream else { return nghttp2_submit_response(session, id, headers, count, nil) }
-            return nghttp2_submit_response(session, id, headers, count, &provider)
-        }
-        if result != 0 { submitReset(stream, .internalError) }
-        tellOutput()
-    }
-
-    /// RFC 9113 §8.1: "one HEADERS frame … containing the header section" for each interim response.
-    func submitInterim(_ stream: HTTP2Stream, _ fields: FieldBlock) {
-        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
-        let result = withHeaders(fields) { nghttp2_submit_headers(session, none, stream.id, nil, $0, $1, nil) }
-        if result != 0 { submitReset(stream, .internalError) }
-        tellOutput()
-    }
-
-    func submitTrailers(_ stream: HTTP2Stream, _ fields: FieldBlock) -> Int32 {
-        let (session, id) = (session, stream.id)
-        return withHeaders(fields, flags: Self.notCopied) { nghttp2_submit_trailer(session, id, $0, $1) }
-    }
-
-    func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
-        nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
-        tellOutput()
-    }
-
-    func resumeData(_ stream: HTTP2Stream) {
-        nghttp2_session_resume_data(session, stream.id)
-        tellOutput()
-    }
-
-    func consume(_ stream: HTTP2Stream, _ count: Int) {
-        nghttp2_session_consume_stream(session, stream.id, count)
-        tellOutput()
-    }
-
-    /// Once for all that is done until it is fetched.
-    private func tellOutput() {
-        guard !isOutputTold else { return }
-        isOutputTold = true
-        delegate?.http2HasOutput()
-    }
-
-    func markWritable(_ stream: HTTP2Stream) { newlyWritable.append(stream) }
-
-    private func tellWritable() {
-        guard !newlyWritable.isEmpty else { return }
-        let streams = newlyWritable
-        newlyWritable.removeAll(keepingCapacity: true)
-        for stream in streams where !stream.isClosed { stream.http2Writable() }
     }
 }
 

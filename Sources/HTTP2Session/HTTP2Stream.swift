@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import CNghttp2
 import NIOCore
 
 /// A stream of an ``HTTP2Session``. Belongs to the session's event loop.
@@ -34,12 +33,14 @@ open class HTTP2Stream {
     final var output: ByteBuffer?
     /// Whether ``output`` is one of the event loop's, and goes back there.
     private final var isOutputBorrowed = false
-    /// What was sent first; libnghttp2 has no copy.
+    /// What is sent first, until it was.
     final var head: FieldBlock?
-    /// The same goes for these.
+    /// Interim heads that go before it.
+    final var interims: [FieldBlock]?
     final var trailers: FieldBlock?
     final var sending = Sending.idle
-    final var isDeferred = false
+    /// What RST_STREAM will say; the stream is abandoned, and closed once that is sent.
+    final var resetCode: HTTP2ErrorCode?
     final var isAboveWatermark = false
     /// Front role: the peer may go on after our end, as in a tunnel (RFC 8441 §5); who set it sees to the stream's end.
     public final var staysOpenAfterEnd = false
@@ -47,14 +48,29 @@ open class HTTP2Stream {
     final var hasSentEnd = false
     /// Whether everything that was written is still in ``output``, what has left before its reader index.
     final var keepsOutput = false
-    /// Bytes of ``output`` that are announced in a frame's header, and have to follow it.
-    final var inFrame = 0
+    /// How many bytes the peer takes now; may be negative (RFC 9113 §6.9.2).
+    final var sendWindow = 0
+    /// Whether it counts against the peer's SETTINGS_MAX_CONCURRENT_STREAMS.
+    final var isOpened = false
 
     // What arrives.
     final var sawHead = false
     final var peerEnded = false
     final var isClosed = false
     final var wasNotSent = false
+    /// Bytes of DATA frames since the last WINDOW_UPDATE, and how many of them were taken.
+    final var unacknowledged = 0
+    final var consumed = 0
+    /// What `content-length` says, and how much of it has come.
+    final var expectedLength: Int?
+    final var receivedLength = 0
+    /// Back role: the request was HEAD.
+    final var hasNoBodyInAnswer = false
+
+    // The session's queue that it is in, see HTTP2StreamQueue.
+    final var queue = HTTP2StreamQueue.Name.none
+    final var queuedBefore: Unmanaged<HTTP2Stream>?
+    final var queuedBehind: Unmanaged<HTTP2Stream>?
 
     // The session's list of its streams.
     final var previous: Unmanaged<HTTP2Stream>?
@@ -114,14 +130,16 @@ open class HTTP2Stream {
     /// Sends the response's head (front role). With `endStream` nothing may follow.
     open func respond(_ fields: FieldBlock, endStream: Bool) {
         guard !isClosed, sending == .idle else { return }
-        sending = endStream ? .finished : .open
-        withSession { $0.submitResponse(self, fields, endStream: endStream) }
+        sending = endStream ? .ended : .open
+        head = fields
+        withSession { $0.submitFields(self) }
     }
 
     /// Sends an interim response (1xx) ahead of the response's head (front role).
     public final func inform(_ fields: FieldBlock) {
         guard !isClosed, sending == .idle else { return }
-        withSession { $0.submitInterim(self, fields) }
+        interims = (interims ?? []) + [fields]
+        withSession { $0.submitFields(self) }
     }
 
     /// Queues body bytes; they leave as the peer's window allows.
@@ -178,14 +196,17 @@ open class HTTP2Stream {
     /// a RST_STREAM after each would look like the flood that peers guard against (CVE-2023-44487).
     public final func reset(_ code: HTTP2ErrorCode) {
         // RFC 9113 §5.1: a stream that both sides have ended is closed; the session is about to say so.
-        guard !isClosed, !(peerEnded && hasSentEnd) else { return }
+        guard !isClosed, resetCode == nil, !(peerEnded && hasSentEnd) else { return }
+        abandon(code)
+        withSession { $0.submitReset(self) }
+    }
+
+    /// Drops what is queued; a reset is all that is still sent.
+    final func abandon(_ code: HTTP2ErrorCode) {
+        resetCode = code
         sending = .finished
-        // What a DATA frame has begun with is still asked for; everything else is dropped.
-        let promised = inFrame > 0 ? output.map { ByteBuffer(bytes: $0.readableBytesView.prefix(inFrame)) } : nil
         keepsOutput = false
         releaseOutput()
-        output = promised
-        withSession { $0.submitReset(self, code) }
     }
 
     /// Opens the peer's window again by `count` bytes that were received and taken.
@@ -194,10 +215,15 @@ open class HTTP2Stream {
         withSession { $0.consume(self, count) }
     }
 
-    private final func resume() {
-        guard isDeferred else { return }
-        isDeferred = false
-        withSession { $0.resumeData(self) }
+    private final func resume() { withSession { $0.submitBody(self) } }
+
+    /// Whether body bytes or an end are still to be sent.
+    final var hasBody: Bool { pendingBytes > 0 || sending == .ended || sending == .broken }
+
+    /// Whether something of that can be sent now, as far as it lies with this stream.
+    final var canSendBody: Bool {
+        guard head == nil, sending != .idle, sending != .finished else { return false }
+        return pendingBytes > 0 ? sendWindow > 0 : sending != .open
     }
 
     /// Drops what is queued.

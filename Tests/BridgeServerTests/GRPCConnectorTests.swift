@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import CNghttp2
 import NIOCore
 import Synchronization
 import Testing
@@ -135,7 +134,7 @@ struct GRPCConnectorTests {
         try await world.loop.submit {
             let connector = world.bound.value.route.connector as? GRPCConnector
             for connection in connector?.connections ?? [] {
-                nghttp2_session_set_next_stream_id(connection.session.session, Int32.max)
+                connection.session.nextID = Int32.max
             }
         }.get()
         for number in 0..<4 {

@@ -147,7 +147,7 @@ final class GreeterClientHandler: ChannelInboundHandler, HTTP2SessionDelegate {
         defer { isSending = false }
         repeat {
             hasOutput = false
-            do { try output.flush(session, context) } catch { context.close(promise: nil) }
+            output.flush(session, context)
         } while hasOutput && context.channel.isWritable
     }
 

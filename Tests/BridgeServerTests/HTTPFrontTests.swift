@@ -356,7 +356,7 @@ struct HTTPFrontTests {
         var block = FieldBlock([":method": "GET", ":scheme": "http"])
         block.append(FieldBlock(fields))
         let call = try bench.open(block)
-        // libnghttp2 resets what it finds itself (RFC 9113 §8.1.1).
+        // The session resets what it finds itself (RFC 9113 §8.1.1).
         #expect(call.head?.string(":status") == "400" || call.closeCode == .protocolError)
         #expect(bench.front.back.legs.isEmpty)
     }

@@ -112,7 +112,7 @@ struct EndingTests {
         #expect(try peer.frames(.rstStream).map(\.payload) == [[0, 0, 0, 0]])
     }
 
-    /// An answer that libnghttp2 cannot send (its own bound is 64 KiB of fields) must not leave the peer waiting.
+    /// An answer that is not sent (64 KiB of fields is the bound) must not leave the peer waiting.
     @Test(arguments: [false, true])
     func anAnswerThatCannotBeSentResetsTheStream(_ inTrailers: Bool) throws {
         let pair = Pair()
@@ -176,7 +176,7 @@ struct EndingTests {
         try pair.run()
         // Under way when the first GOAWAY is.
         let crossing = try #require(pair.open(.get))
-        let request = try pair.back.produceAll()
+        let request = pair.back.produceAll()
         pair.front.announceShutdown()
         pair.front.ping()
         try pair.move(from: pair.front, to: pair.back)
@@ -224,6 +224,30 @@ struct EndingTests {
         #expect(calls.allSatisfy { $0.recorder.events == [.fields(.head, .ok), .ended, .closed(.noError)] })
     }
 
+    /// RFC 9113 §5.1.2: "Endpoints MUST NOT exceed the limit set by their peer".
+    @Test func aLimitThatBecomesLowerBeforeStreamsAreSentHoldsThemBack() throws {
+        let peer = try RawPeer(role: .back)
+        _ = try peer.frames()
+        let recorders = try (0..<5).map { _ in
+            let recorder = StreamRecorder()
+            _ = try #require(peer.session.open(.get, endStream: true, delegate: recorder))
+            return recorder
+        }
+        try peer.send(RawFrame.settings([(3, 2)]))
+        #expect(try peer.frames(.headers).map(\.stream) == [1, 3])
+        let answer = { (stream: UInt32) in
+            RawFrame.make(
+                .headers, flags: RawFrame.endHeaders | RawFrame.endStream, stream: stream,
+                RawFrame.block([(":status", "200")]))
+        }
+        try peer.send(answer(1))
+        #expect(try peer.frames(.headers).map(\.stream) == [5])
+        try peer.send(RawFrame.settings([(3, 100)]))
+        #expect(try peer.frames(.headers).map(\.stream) == [7, 9])
+        for stream: UInt32 in [9, 3, 7, 5] { try peer.send(answer(stream)) }
+        #expect(recorders.allSatisfy { $0.events == [.fields(.head, .ok), .ended, .closed(.noError)] })
+    }
+
     @Test func terminatingTellsThePeerWhy() throws {
         let pair = Pair()
         let call = try #require(pair.open(.post, endStream: false))
@@ -256,7 +280,7 @@ struct EndingTests {
         }
         #expect(pair.frontSide.requests.map(\.recorder.closings) == Array(repeating: 1, count: 5))
         #expect(pair.back.streamCount == 0 && pair.front.streamCount == 0)
-        #expect(try pair.back.produceAll().readableBytes == 0)
+        #expect(pair.back.produceAll().readableBytes == 0)
         #expect(pair.open(.get) == nil)
     }
 

@@ -55,7 +55,7 @@ struct LongRunTests {
             request.stream.write(.pattern(30_000))
             answered.append(request.stream)
         }
-        // Fewer than libnghttp2 takes for a flood of resets.
+        // Fewer than what is taken for a flood of resets.
         for round in 0..<800 {
             let call = try #require(pair.open(.post, endStream: false, consumes: false))
             call.stream.write(.pattern(Int.random(in: 0...40_000, using: &random)))

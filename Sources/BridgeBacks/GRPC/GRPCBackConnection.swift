@@ -276,12 +276,8 @@ extension GRPCBackConnection: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
         guard let context else { return }
-        do throws(HTTP2SessionError) {
-            try output.flush(session, context)
-        } catch {
-            self.error = self.error ?? error
-            context.close(promise: nil)
-        }
+        output.flush(session, context)
+        if let violation = session.violation { error = error ?? violation }
         if isClosing || session.isOver { context.close(promise: nil) }
     }
 }

@@ -29,6 +29,7 @@ final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
     private var isClosing = false
     private var isLingering = false
     private var hasSentEnd = false
+    private var isViolationNoted = false
     private var idleTimer: WheelTimer?
     /// When the client last sent something, took something, or a stream ended.
     private var lastActivity: NIODeadline
@@ -83,13 +84,20 @@ final class HTTP2Connection: ChannelInboundHandler, ByteReceiver {
         do throws(HTTP2SessionError) {
             try session.receive(bytes)
         } catch {
-            worker.logger.debug(
-                "HTTP/2 connection broken by its client",
-                metadata: ["client.address": "\(info.client)", "reason": "\(error)"])
             isClosing = true
         }
+        if isClosing || session.violation != nil { noteViolation() }
         // What the session answers by itself; whoever has it send something says so.
         if !isDirty, isClosing || session.wantsWrite || session.isOver { http2HasOutput() }
+    }
+
+    private func noteViolation() {
+        guard !isViolationNoted else { return }
+        isViolationNoted = true
+        let reason = session.violation.map { "\($0.code): \($0)" } ?? "no HTTP/2"
+        worker.logger.debug(
+            "HTTP/2 connection broken by its client",
+            metadata: ["client.address": "\(info.client)", "reason": "\(reason)"])
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -183,11 +191,7 @@ extension HTTP2Connection: TickFlushable {
     func flushAtTickEnd() {
         isDirty = false
         guard let context, !isLingering else { return }
-        do throws(HTTP2SessionError) {
-            try output.flush(session, context)
-        } catch {
-            return context.close(promise: nil)
-        }
+        output.flush(session, context)
         if isClosing || session.isOver { linger(context) }
     }
 }

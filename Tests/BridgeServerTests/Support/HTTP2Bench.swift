@@ -83,7 +83,7 @@ final class HTTP2Bench {
         var hasMore = true
         while hasMore {
             piece.clear()
-            hasMore = try session.produce(into: &piece, limit: 64 * 1024)
+            hasMore = session.produce(into: &piece, limit: 64 * 1024)
             all.writeImmutableBuffer(piece)
         }
         return all

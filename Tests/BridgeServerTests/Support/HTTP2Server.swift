@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeWire
-import CNghttp2
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -166,13 +165,14 @@ final class HTTP2ServerConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
     func flush() {
         guard let context else { return }
-        do { try output.flush(session, context) } catch { context.close(promise: nil) }
+        output.flush(session, context)
         if session.isOver { context.close(promise: nil) }
     }
 
     /// GOAWAY that leaves out streams above `last`, which stay unanswered. From within a request's event.
     func sendGoaway(last: Int32) {
-        nghttp2_submit_goaway(session.session, 0, last, 0, nil, 0)
+        session.sayGoaway(.noError, last: last)
+        session.goawaySent = true
     }
 
     /// From within a request's event.

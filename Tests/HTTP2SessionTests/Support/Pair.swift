@@ -39,7 +39,7 @@ final class Pair {
     /// - Returns: whether there was something.
     @discardableResult
     func move(from: HTTP2Session, to: HTTP2Session) throws -> Bool {
-        let bytes = try from.produceAll()
+        let bytes = from.produceAll()
         for piece in cutter.pieces(bytes) { try to.receive(piece) }
         return bytes.readableBytes > 0
     }
@@ -58,13 +58,13 @@ final class Pair {
 
 extension HTTP2Session {
     /// All that is ready to be sent.
-    func produceAll() throws -> ByteBuffer {
+    func produceAll() -> ByteBuffer {
         var all = ByteBuffer()
         var piece = ByteBuffer()
         var hasMore = true
         while hasMore {
             piece.clear()
-            hasMore = try produce(into: &piece, limit: 64 * 1024)
+            hasMore = produce(into: &piece, limit: 64 * 1024)
             all.writeImmutableBuffer(piece)
         }
         return all

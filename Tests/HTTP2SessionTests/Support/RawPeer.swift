@@ -47,6 +47,20 @@ enum RawFrame {
         return length + [UInt8(rest)] + bytes
     }
 
+    /// All whole frames; the preface of RFC 9113 §3.4 is none.
+    static func parse(_ bytes: ByteBuffer) -> [RawPeer.Frame] {
+        var bytes = bytes
+        var frames: [RawPeer.Frame] = []
+        while let high = bytes.readInteger(as: UInt8.self), let low = bytes.readInteger(as: UInt16.self),
+            let kind = bytes.readInteger(as: UInt8.self), let flags = bytes.readInteger(as: UInt8.self),
+            let stream = bytes.readInteger(as: UInt32.self),
+            let payload = bytes.readBytes(length: Int(high) << 16 | Int(low))
+        {
+            frames.append(RawPeer.Frame(kind: kind, flags: flags, stream: stream & 0x7FFF_FFFF, payload: payload))
+        }
+        return frames
+    }
+
     static let request: [(String, String)] = [
         (":method", "POST"), (":scheme", "http"), (":path", "/call"), (":authority", "test"),
     ]
@@ -82,19 +96,11 @@ final class RawPeer {
 
     /// What the session says, frame by frame; the back role's preface is left out.
     func frames() throws -> [Frame] {
-        var bytes = try session.produceAll()
+        var bytes = session.produceAll()
         if bytes.readableBytesView.starts(with: RawFrame.preface) {
             bytes.moveReaderIndex(forwardBy: RawFrame.preface.count)
         }
-        var frames: [Frame] = []
-        while let high = bytes.readInteger(as: UInt8.self), let low = bytes.readInteger(as: UInt16.self),
-            let kind = bytes.readInteger(as: UInt8.self), let flags = bytes.readInteger(as: UInt8.self),
-            let stream = bytes.readInteger(as: UInt32.self),
-            let payload = bytes.readBytes(length: Int(high) << 16 | Int(low))
-        {
-            frames.append(Frame(kind: kind, flags: flags, stream: stream & 0x7FFF_FFFF, payload: payload))
-        }
-        return frames
+        return RawFrame.parse(bytes)
     }
 
     func frames(_ kind: RawFrame.Kind) throws -> [Frame] { try frames().filter { $0.kind == kind.rawValue } }

@@ -67,11 +67,11 @@ enum GRPCScenarios {
         var answer = ByteBuffer()
         var hasMoved = true
         while hasMoved {
-            let fromClient = try client?.produce() ?? ByteBuffer()
+            let fromClient = client?.produce() ?? ByteBuffer()
             if fromClient.readableBytes > 0 { try bench.fromFront(fromClient) }
             let toServer = try bench.toBack()
             if toServer.readableBytes > 0 { try server.session.receive(toServer) }
-            let fromServer = try bench.hasBack ? server.produce() : ByteBuffer()
+            let fromServer = bench.hasBack ? server.produce() : ByteBuffer()
             if fromServer.readableBytes > 0 { try bench.fromBack(fromServer) }
             let toClient = try bench.toFront()
             if let client { try client.session.receive(toClient) } else { answer.writeImmutableBuffer(toClient) }

@@ -28,13 +28,13 @@ final class HTTP2Peer {
     }
 
     /// All that is ready to be sent.
-    func produce() throws -> ByteBuffer {
+    func produce() -> ByteBuffer {
         var all = ByteBuffer()
         var piece = ByteBuffer()
         var hasMore = true
         while hasMore {
             piece.clear()
-            hasMore = try session.produce(into: &piece, limit: 64 * 1024)
+            hasMore = session.produce(into: &piece, limit: 64 * 1024)
             if all.readableBytes == 0 { swap(&all, &piece) } else { all.writeImmutableBuffer(piece) }
         }
         return all

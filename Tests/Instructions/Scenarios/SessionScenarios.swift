@@ -36,7 +36,7 @@ enum SessionScenarios {
     private static func move(_ from: HTTP2Peer, _ to: HTTP2Peer) throws -> Bool {
         var bytes = ByteBuffer()
         try Meter.counted {
-            bytes = try from.produce()
+            bytes = from.produce()
             if bytes.readableBytes > 0 { try to.session.receive(bytes) }
         }
         return bytes.readableBytes > 0
