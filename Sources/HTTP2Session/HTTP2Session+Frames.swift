@@ -140,15 +140,14 @@ extension HTTP2Session {
         guard payload.count == 4 else { return violate(.frameSizeError, "WINDOW_UPDATE of \(payload.count) bytes") }
         let increment = Int(number(payload) & 0x7FFF_FFFF)
         guard header.stream != 0 else { return openSendWindow(increment) }
-        let isKnown = withStream(header.stream) { stream in
+        guard !isIdle(header.stream) else { return violate(.protocolError, "WINDOW_UPDATE on an idle stream") }
+        withStream(header.stream) { stream in
             guard stream.resetCode == nil else { return }
             guard increment > 0 else { return fault(stream, .protocolError) }
             stream.sendWindow += increment
             guard stream.sendWindow <= HTTP2PeerSettings.maximumWindow else { return fault(stream, .flowControlError) }
             if stream.hasBody { submitBody(stream) }
         }
-        guard !isKnown, isIdle(header.stream) else { return }
-        violate(.protocolError, "WINDOW_UPDATE on an idle stream")
     }
 
     private func openSendWindow(_ increment: Int) {

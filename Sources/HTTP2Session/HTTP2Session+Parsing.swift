@@ -106,11 +106,11 @@ extension HTTP2Session {
         guard !body.awaitsPaddingLength || header.length > 0 else {
             return violate(.frameSizeError, "DATA without its padding's length")
         }
-        let isKnown = withStream(header.stream) { stream in
+        guard !isIdle(header.stream) else { return violate(.protocolError, "DATA on an idle stream") }
+        // What comes for a stream that has been reset is dropped (RFC 9113 §5.1).
+        withStream(header.stream) { stream in
             if takes(stream, header.length) { body.stream = header.stream }
         }
-        // What comes for a stream that has been reset is dropped (RFC 9113 §5.1).
-        guard isKnown || !isIdle(header.stream) else { return violate(.protocolError, "DATA on an idle stream") }
         reader.body = body
         if body.left > 0 { reader.phase = .body } else { endBody() }
     }

@@ -76,7 +76,7 @@ extension HTTP2Session {
     }
 
     func openConnectionWindow() {
-        guard 2 * connectionTaken >= Int(options.connectionWindow) else { return }
+        guard connectionTaken > 0, 2 * connectionTaken >= Int(options.connectionWindow) else { return }
         connectionRoom += connectionTaken
         say(.windowUpdate, stream: 0, UInt32(connectionTaken))
         connectionTaken = 0
@@ -124,6 +124,7 @@ extension HTTP2Session {
             stream.head = head
             return false
         }
+        if role == .back { lastSentID = stream.id }
         if endStream { ended(stream) }
         return true
     }

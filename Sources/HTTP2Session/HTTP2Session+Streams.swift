@@ -128,7 +128,7 @@ extension HTTP2Session {
     func isIdle(_ id: Int32) -> Bool {
         switch role {
         case .front: id & 1 == 0 || id > lastPeerID
-        case .back: id & 1 == 0 || (nextID > 0 && id >= nextID)
+        case .back: id & 1 == 0 || id > lastSentID
         }
     }
 
@@ -159,7 +159,9 @@ extension HTTP2Session {
     /// Tells the peer that it may send as much again, once that is half of a stream's window.
     func consume(_ stream: HTTP2Stream, _ count: Int) {
         stream.consumed = min(stream.consumed + count, stream.unacknowledged)
-        guard !stream.peerEnded, stream.resetCode == nil, 2 * stream.consumed >= Int(options.streamWindow) else {
+        guard !stream.peerEnded, stream.resetCode == nil, stream.consumed > 0,
+            2 * stream.consumed >= Int(options.streamWindow)
+        else {
             return
         }
         stream.unacknowledged -= stream.consumed

@@ -41,6 +41,8 @@ public final class HTTP2Session {
     var openedCount = 0
     /// The identifier of the next stream that is opened (back role).
     var nextID: Int32 = 1
+    /// The last one that the peer was told of.
+    var lastSentID: Int32 = 0
     /// The last stream that the peer has opened (front role), taken or not.
     var lastPeerID: Int32 = 0
     /// The last one that was taken.

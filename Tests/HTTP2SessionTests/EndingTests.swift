@@ -248,6 +248,27 @@ struct EndingTests {
         #expect(recorders.allSatisfy { $0.events == [.fields(.head, .ok), .ended, .closed(.noError)] })
     }
 
+    /// RFC 9113 §5.1: what has not been sent is idle, and frames on it are a connection error.
+    @Test(arguments: [RawFrame.Kind.headers, .data, .windowUpdate, .rstStream])
+    func whoAnswersARequestThatStillWaitsEndsTheConnection(_ kind: RawFrame.Kind) throws {
+        let peer = try RawPeer(role: .back)
+        try peer.send(RawFrame.settings([(3, 1)]))
+        let recorders = [StreamRecorder(), StreamRecorder()]
+        for recorder in recorders {
+            _ = try #require(peer.session.open(.get, endStream: true, delegate: recorder))
+        }
+        #expect(try peer.frames(.headers).map(\.stream) == [1])
+        let payload = kind == .headers ? RawFrame.block([(":status", "200")]) : RawFrame.bigEndian(1)
+        let flags = kind == .headers ? RawFrame.endHeaders : 0
+        try peer.send(RawFrame.make(kind, flags: flags, stream: 3, payload))
+        let codes = try peer.frames(.goaway).map { Array($0.payload[4..<8]) }
+        #expect(codes == [RawFrame.bigEndian(HTTP2ErrorCode.protocolError.rawValue)])
+        #expect(peer.session.isOver)
+        peer.session.connectionLost(.connectError)
+        #expect(recorders[0].events == [.closed(.connectError)])
+        #expect(recorders[1].events == [.closed(.connectError, wasNotSent: true)])
+    }
+
     @Test func terminatingTellsThePeerWhy() throws {
         let pair = Pair()
         let call = try #require(pair.open(.post, endStream: false))

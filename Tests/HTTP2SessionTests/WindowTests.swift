@@ -121,6 +121,24 @@ struct WindowTests {
         #expect(call.stream.pendingBytes == 0)
     }
 
+    /// RFC 9113 §6.9: an increment of 0 is an error, and what never came cannot be given back.
+    @Test(arguments: [0, 1, 1000] as [UInt32])
+    func moreThanWhatCameIsNotGivenBack(_ window: UInt32) throws {
+        var options = HTTP2Options()
+        options.streamWindow = window
+        let peer = try RawPeer(options: options)
+        peer.side.consumes = false
+        try peer.send(RawFrame.request(1))
+        let stream = try #require(peer.side.requests.first).stream
+        _ = try peer.frames()
+        stream.consume(100_000)
+        #expect(try peer.frames().isEmpty)
+        try peer.send(RawFrame.make(.data, stream: 1, Array(repeating: 7, count: 600)))
+        stream.consume(100_000)
+        stream.consume(100_000)
+        #expect(try peer.frames(.windowUpdate).map(\.payload) == [RawFrame.bigEndian(600)])
+    }
+
     // MARK: Watermarks
 
     @Test func aWriterIsToldOnceWhenLittleIsLeftAfterMuchWas() throws {
