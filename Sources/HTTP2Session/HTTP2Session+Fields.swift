@@ -181,7 +181,10 @@ extension HTTP2Session {
             violate(.compressionError, "fields that break HPACK: \(error)")
             return nil
         }
-        if received.isWellFormed, !received.isTooLarge { received.isWellFormed = received.rules.isWhole }
+        // What a list that is too large lacks may have been in its rest. A response begins with its only pseudo-header field.
+        if received.isWellFormed, !received.isTooLarge || kind == .response {
+            received.isWellFormed = received.rules.isWhole
+        }
         return received
     }
 }

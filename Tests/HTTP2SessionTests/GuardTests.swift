@@ -36,6 +36,21 @@ struct GuardTests {
         #expect(recorder.events == [.fields(.head, .ok, isTooLarge: true)])
     }
 
+    /// RFC 9113 §8.3.2: a response has a `:status`; one without is no interim response, however large it is.
+    @Test func aResponseThatIsTooLargeAndHasNoStatusIsMalformed() throws {
+        var options = HTTP2Options()
+        options.maxHeaderListSize = 200
+        let peer = try RawPeer(role: .back, options: options)
+        let recorder = StreamRecorder()
+        _ = try #require(peer.session.open(.get, endStream: true, delegate: recorder))
+        _ = try peer.frames()
+        let block = RawFrame.block([("x", String(repeating: "v", count: 300)), (":status", "200")])
+        try peer.send(RawFrame.make(.headers, flags: RawFrame.endHeaders, stream: 1, block))
+        let resets = try peer.frames(.rstStream)
+        #expect(resets.map(\.payload) == [RawFrame.bigEndian(HTTP2ErrorCode.protocolError.rawValue)])
+        #expect(recorder.events == [.closed(.protocolError)])
+    }
+
     /// After a list that was too large the compression state is still in step (RFC 7541 §2.2), so the next one is read.
     @Test func aListThatIsTooLargeDoesNotHarmTheNextStream() throws {
         var options = HTTP2Options()
