@@ -24,7 +24,7 @@ final class Differential {
     private let oracle: OracleSession
     private let seed: UInt64
     /// Reads blocks as the session does, for those who judge.
-    private let inflater = Inflater(tableSize: 4096)
+    private let inflater = OracleInflater()
     private var block: [UInt8] = []
     private var hasThrown = false
     private var asked: Set<UInt32> = []
@@ -101,7 +101,7 @@ final class Differential {
             piece = piece.dropLast(padding)
         }
         block += piece
-        return frame.flags & RawFrame.endHeaders == 0 ? [] : inflater.decodeBytes(block) ?? []
+        return frame.flags & RawFrame.endHeaders == 0 ? [] : inflater.decode(block).fields.map { ($0.name, $0.value) }
     }
 
     /// Several frames, before anything is sent or opened again. They are cut without regard to where they begin.

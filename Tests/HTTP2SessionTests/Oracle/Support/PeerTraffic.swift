@@ -7,7 +7,7 @@ import HTTP2Session
 struct PeerTraffic {
     let role: HTTP2Role
     var random: SplitMix
-    let deflater = Deflater()
+    let deflater = OracleDeflater()
     /// How many operations of a hundred break a rule.
     let faults: Int
     /// Streams that the peer still may send on, and whether it has sent their head.
@@ -55,7 +55,7 @@ struct PeerTraffic {
 
     /// A block in HEADERS and as many CONTINUATION frames as chance will have.
     mutating func headers(_ stream: UInt32, _ fields: [(String, String)], end: Bool) -> [UInt8] {
-        if chance(3) { deflater.changeTableSize(pick([0, 100, 4096])) }
+        if chance(3) { deflater.setPeerTableLimit(pick([0, 100, 4096])) }
         var block = deflater.encode(fields)[...]
         var flags = end ? RawFrame.endStream : 0
         var payload: [UInt8] = []

@@ -18,6 +18,17 @@ final class OracleInflater {
     /// SETTINGS_HEADER_TABLE_SIZE that this side announced and the other acknowledged.
     func setTableLimit(_ bytes: Int) { nghttp2_hd_inflate_change_table_size(inflater, bytes) }
 
+    /// Several, in order; it then insists on the updates that RFC 7541 §4.2 demands.
+    func setTableLimits(_ sizes: [UInt32]) {
+        for size in sizes { setTableLimit(Int(size)) }
+    }
+
+    /// - Returns: `name: value` of each field, or nil if the block is invalid.
+    func text(_ block: [UInt8]) -> [String]? {
+        let (fields, isError) = decode(block)
+        return isError ? nil : fields.map(\.description)
+    }
+
     func decode(_ block: [UInt8]) -> (fields: [HPACKField], isError: Bool) {
         var fields: [HPACKField] = []
         let isError = block.withUnsafeBufferPointer { block in

@@ -18,6 +18,8 @@ final class OracleDeflater {
     /// SETTINGS_HEADER_TABLE_SIZE of the other side.
     func setPeerTableLimit(_ bytes: Int) { nghttp2_hd_deflate_change_table_size(deflater, bytes) }
 
+    func encode(_ fields: [(String, String)]) -> [UInt8] { encode(fields.map { HPACKField($0, $1) }) }
+
     /// - Parameter isSecret: whether a field is never indexed.
     func encode(_ fields: [HPACKField], isSecret: (HPACKField) -> Bool = { _ in false }) -> [UInt8] {
         // One piece of memory for all, which does not move while the deflater reads.
